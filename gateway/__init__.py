@@ -1,0 +1,1 @@
+"""The gateway: judges, renders, claims, sends and settles reminders; `channels` carries them."""

@@ -1,0 +1,72 @@
+"""What a rule may look at: the contacts and states of a person, and the contact that somebody wants to make now."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct, field
+
+from gateway.domain.clock import Instant
+
+
+class PastContact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One contact that happened, ours or another system's. `event` is a word of POLICY's (`sent`, `delivered`,
+    `unanswered`, `conversation` …); `address` a digest, equal exactly when the address is. A message of ours stands
+    here once, with the furthest event it reached: one delivered was also sent."""
+
+    at: Instant
+    channel: str
+    event: str
+    direction: str = "outbound"
+    flags: tuple[str, ...] = ()
+    recipient: str | None = None
+    account: str | None = None
+    address: str | None = None
+    household: str | None = None
+    creditor: str | None = None
+    collector: str | None = None
+    job: str | None = None
+
+
+class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stop, a consent, a moratorium: `state` is its word. Without `from_` it holds since ever, without `until` for
+    ever; half-open. A key it lacks agrees with everything. `weekly` are slots as a window's `hours` are written."""
+
+    state: str
+    from_: Instant | None = field(default=None, name="from")
+    until: Instant | None = None
+    channel: str | None = None
+    recipient: str | None = None
+    account: str | None = None
+    address: str | None = None
+    household: str | None = None
+    creditor: str | None = None
+    collector: str | None = None
+    weekly: dict[str, list[str]] | None = None
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """The contact that is to be judged."""
+
+    channel: str
+    purpose: str = "collection"
+    role: str = "creditor"
+    recipient: str | None = None
+    account: str | None = None
+    address: str | None = None
+    household: str | None = None
+    creditor: str | None = None
+    collector: str | None = None
+    flags: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """Everything a judgement depends on, besides the rules and the moment. `zones` are IANA names, all of them plausible;
+    empty or unknown means that nobody knows the person's time, which never allows a rule on the recipient's clock."""
+
+    candidate: Candidate
+    zones: tuple[str, ...]
+    history: Sequence[PastContact] = ()
+    states: Sequence[State] = ()
+    holidays: Mapping[str, frozenset[date]] = field(default_factory=dict)
