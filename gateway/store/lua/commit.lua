@@ -1,0 +1,62 @@
+-- Writes a batch of changes, each whole or not at all: if what its author saw is still so, all of it.
+-- KEYS    whatever the changes name, by position.
+-- ARGV[1] msgpack {guard, changes}: guard is {position of control, the version seen} or nil;
+--         a change is {record, files, outputs, schedule, ack, waiting, puts}:
+--           record   nil or {position, bytes seen or false, bytes to write or false, ttl ms}
+--           files    {{position, version seen or -1, {field, value, …}, {field to delete, …}, ttl ms or 0 for ever}, …}
+--           outputs  {{position of stream, field, value, …}, …}
+--           schedule nil or {position of schedule, member, due ms or -1 to leave it}
+--           ack      nil or {position of stream, entry id}
+--           waiting  nil or {position of the index, {selector, …}}
+--           puts     {{position, value, ttl ms}, …}
+-- Answer  per change 1 written, 0 the record is another, -1 a file is newer, -2 the guard is (nothing at all written).
+-- Promise a change is atomic, and is durable when the answer is (appendfsync always).
+local batch = cmsgpack.unpack(ARGV[1])
+local guard, changes, answer = batch[1], batch[2], {}
+if guard and tonumber(redis.call('HGET', KEYS[guard[1]], 'v') or '0') ~= guard[2] then
+  for i = 1, #changes do answer[i] = -2 end
+  return answer
+end
+
+local function fits(change)
+  local record = change[1]
+  if record and redis.call('GET', KEYS[record[1]]) ~= record[2] then return 0 end
+  for _, file in ipairs(change[2]) do
+    if file[2] >= 0 and tonumber(redis.call('HGET', KEYS[file[1]], 'v') or '0') ~= file[2] then return -1 end
+  end
+  return 1
+end
+
+local function write_file(file)
+  local key = KEYS[file[1]]
+  if #file[3] > 0 then redis.call('HSET', key, unpack(file[3])) end
+  if #file[4] > 0 then redis.call('HDEL', key, unpack(file[4])) end
+  redis.call('HINCRBY', key, 'v', 1)
+  if file[5] > 0 then redis.call('PEXPIRE', key, file[5]) else redis.call('PERSIST', key) end
+end
+
+local function write(change)
+  local record, schedule, ack, waiting = change[1], change[4], change[5], change[6]
+  if record and record[3] then redis.call('SET', KEYS[record[1]], record[3], 'PX', record[4])
+  elseif record then redis.call('DEL', KEYS[record[1]]) end
+  for _, file in ipairs(change[2]) do write_file(file) end
+  for _, output in ipairs(change[3]) do redis.call('XADD', KEYS[output[1]], '*', unpack(output, 2)) end
+  if schedule then
+    if schedule[3] >= 0 then redis.call('ZADD', KEYS[schedule[1]], schedule[3], schedule[2])
+    else redis.call('ZREM', KEYS[schedule[1]], schedule[2]) end
+    if waiting then
+      for _, selector in ipairs(waiting[2]) do redis.call('ZADD', KEYS[waiting[1]], 0, selector .. '\30' .. schedule[2]) end
+    end
+  end
+  for _, put in ipairs(change[7]) do redis.call('SET', KEYS[put[1]], put[2], 'PX', put[3]) end
+  if ack then
+    redis.call('XACK', KEYS[ack[1]], 'gateway', ack[2])
+    redis.call('XDEL', KEYS[ack[1]], ack[2])
+  end
+end
+
+for i, change in ipairs(changes) do
+  answer[i] = fits(change)
+  if answer[i] == 1 then write(change) end
+end
+return answer
