@@ -91,7 +91,10 @@ Outcome = Accepted | Refused | Unavailable | InDoubt
 
 
 class ProviderReceipt(Struct, frozen=True, kw_only=True):
-    """What a provider reports after it accepted. `reference` is the message's, or None where only `message_id` is known."""
+    """What a provider reports after it accepted.
+
+    `reference` is the message's, or None where only `message_id` is known.
+    """
 
     provider: str
     reference: str | None
@@ -138,7 +141,10 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     public_url: str | None
     """Callbacks go to `<public_url>/webhooks/<provider name>/<reference>`."""
     hand_over: Callable[[bytes], Awaitable[str]]
-    """Puts one call task (JSON) on the stream of calls and returns its entry id; raises ConnectionError, TimeoutError."""
+    """Puts one call task (JSON) on the stream of calls and returns its entry id.
+
+    Raises ConnectionError (ConnectionRefusedError where it is certain that nothing was written) and TimeoutError.
+    """
     report: Callable[[ProviderReceipt], Awaitable[None]]
     """Takes in a receipt that arises inside the process (the sandbox)."""
     now: Callable[[], int]

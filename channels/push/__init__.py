@@ -1,0 +1,1 @@
+"""Providers of push messages to apps, one file each."""
