@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from channels import call, null, sandbox
 from channels import settings as keys
 from channels.contract import Channel, Facts, Fault, Provider, Settings, Surroundings
+from channels.email import smtp
+from channels.push import fcm
 from channels.settings import Common
 from channels.sms import twilio
 
@@ -24,6 +27,8 @@ class Kind(Struct, frozen=True):
 
 KINDS: dict[str, Kind] = {
     "twilio": Kind(twilio.FACTS, twilio.TwilioSettings, twilio.Twilio),
+    "smtp": Kind(smtp.FACTS, smtp.SmtpSettings, smtp.Smtp, paths=("ca_file", "dkim.key_file")),
+    "fcm": Kind(fcm.FACTS, fcm.FcmSettings, fcm.Fcm, paths=("credentials",)),
     "call": Kind(call.FACTS, call.CallSettings, call.Call),
     "sandbox": Kind(sandbox.FACTS, sandbox.SandboxSettings, sandbox.Sandbox),
     "null": Kind(null.FACTS, null.NullSettings, null.Null),
@@ -40,8 +45,12 @@ def build(channel: Channel, settings: Settings, surroundings: Surroundings) -> P
 
 
 def common(settings: Settings) -> Common:
-    """The keys that the gateway itself reads, of an entry without faults."""
-    return keys.read(Common, settings)
+    """The keys that the gateway itself reads, of an entry without faults.
+
+    `concurrency` is no more than the kind can do at once: a claim that waits for a connection is a claim too many.
+    """
+    own = keys.read(KINDS[settings["kind"]].settings, settings)
+    return replace(keys.read(Common, settings), concurrency=own.slots())
 
 
 def faults(channel: Channel, settings: object) -> list[Fault]:

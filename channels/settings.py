@@ -33,6 +33,10 @@ class Common(Struct, frozen=True, kw_only=True):
         """What is wrong although every key by itself is well formed."""
         return []
 
+    def slots(self) -> int:
+        """Sends that can be under way at once; less than `concurrency` where a kind's own pool is smaller."""
+        return self.concurrency
+
     def adjust(self, facts: Facts) -> Facts:
         """The kind's facts, with what this entry says of receipts."""
         return facts if self.receipts is None else replace(facts, receipts=self.receipts == "callback")

@@ -1,0 +1,213 @@
+"""SMTP: email to a relay over persistent connections, one recipient a transaction, each stage with its own certainty.
+
+Until the message itself is written nothing can have been accepted; from then on only the server's reply tells. That is
+why the commands are spoken one by one and not by `sendmail`, which cannot say how far it came (RFC 5321, 4.2.5).
+"""
+
+import asyncio
+import re
+import ssl
+from typing import Annotated, Literal
+
+from aiosmtplib import SMTPException, SMTPResponse, SMTPServerDisconnected
+from msgspec import Meta, Struct, field
+
+from channels.contract import Accepted, Facts, Fault, InDoubt, Message, Outcome, Refused, Surroundings, Unavailable
+from channels.email.address import Mailbox, mailbox, named
+from channels.email.dkim import DkimSettings, Signer
+from channels.email.message import Letterhead, UnsafeHeaderError, sender
+from channels.email.pool import Line, Pool, Relay
+from channels.settings import Common, Port, Text
+
+# A relay's 250 is the end; a bounce may follow.
+FACTS = Facts(kind="smtp", channel="email", receipts=False)
+
+# The server asks who we are or does not like the answer: our configuration, not the person's address (RFC 4954).
+AUTH_CODES = (530, 534, 535, 538)
+START_INPUT = 354
+
+_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\b")
+
+
+class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: Text
+    port: Port = 587
+    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    ca_file: Text | None = None
+    """PEM of the authorities that may vouch for the relay; None: those of the system."""
+    username: Text | None = None
+    password: Text | None = None
+    from_: Text = field(name="from")
+    """`Name <local@domain>` or the bare address."""
+    connections: Annotated[int, Meta(ge=1, le=1000)] = 8
+    bounces: Text | None = None
+    """Mailbox for bounces; the envelope sender becomes `local+<reference>@domain` (VERP). None: the From address."""
+    unsubscribe: Annotated[str, Meta(pattern=r"^https://[\x21-\x3b\x3d\x3f-\x7e]+$")] | None = None
+    dkim: DkimSettings | None = None
+
+    def slots(self) -> int:
+        return min(self.concurrency, self.connections)
+
+    def mistakes(self) -> list[Fault]:
+        found = []
+        for key, value in (("from", self.from_), ("bounces", self.bounces)):
+            author = named(value) if value else None
+            if value and (author is None or author[1].needs_utf8):
+                found.append(Fault(key, f"`{key}` is not an ASCII mail address"))
+        if (self.username is None) != (self.password is None):
+            found.append(Fault("password", "`username` and `password` go together"))
+        try:
+            _relay(self, "")
+        except OSError as error:
+            found.append(Fault("ca_file", f"`ca_file` cannot be read: {error.strerror or error}"))
+        try:
+            _signer(self)
+        except (OSError, RuntimeError, ValueError) as error:
+            found.append(Fault("dkim", f"`dkim`: {error}"))
+        return found
+
+
+class _Envelope(Struct, frozen=True):
+    mail: tuple[bytes, ...]
+    rcpt: tuple[bytes, ...]
+    data: bytes
+    utf8: bool
+    message_id: str
+
+
+class _Progress:
+    """How far a transaction came; a mutable note, because a time-out ends it anywhere."""
+
+    __slots__ = ("written",)
+
+    def __init__(self) -> None:
+        self.written = False
+
+
+class Smtp:
+    def __init__(self, settings: SmtpSettings, surroundings: Surroundings) -> None:
+        self.name = settings.name
+        self.facts = settings.adjust(FACTS)
+        author = named(settings.from_)
+        if author is None:
+            raise ValueError("`from` is not a mail address")
+        name, self._from = author
+        self._bounces = mailbox(settings.bounces) if settings.bounces else None
+        self._letterhead = Letterhead(sender(name, self._from), self._from.domain, settings.unsubscribe)
+        self._signer = _signer(settings)
+        self._pool = Pool(_relay(settings, self._from.domain).line, settings.connections)
+
+    async def start(self) -> None:
+        """Connections open with the first messages."""
+
+    async def send(self, message: Message, timeout: float) -> Outcome:
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(timeout):
+                envelope = await self._envelope(message)
+                if isinstance(envelope, Refused):
+                    return envelope
+                return await self._transact(envelope, progress)
+        except TimeoutError:
+            return _lost(progress, "timeout", f"the relay did not answer within {timeout:g} s")
+        except (SMTPException, OSError) as error:
+            return _lost(progress, "no_connection", f"{type(error).__name__}: {error}"[:200])
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _envelope(self, message: Message) -> _Envelope | Refused:
+        to = mailbox(message.to) if isinstance(message.to, str) else None
+        if to is None:
+            return Refused("bad_address", "not a mail address (RFC 5321)", address=True)
+        try:
+            data = self._letterhead.write(message, to)
+        except UnsafeHeaderError as error:
+            return Refused("unsafe_header", str(error))
+        if self._signer:
+            data = await self._signer.signed(data)
+        options = (b"BODY=8BITMIME", b"SMTPUTF8") if to.needs_utf8 else ()
+        back = (
+            Mailbox(f"{self._bounces.local}+{message.reference}", self._bounces.domain) if self._bounces else self._from
+        )
+        return _Envelope(
+            mail=(b"MAIL", f"FROM:<{back}>".encode(), *options),
+            rcpt=(b"RCPT", f"TO:<{to}>".encode()),
+            # Every line that begins with a dot gets another one (RFC 5321, 4.5.2); all line ends are CRLF already.
+            data=data.replace(b"\r\n.", b"\r\n..") + b".\r\n",
+            utf8=to.needs_utf8,
+            message_id=self._letterhead.message_id(message.reference),
+        )
+
+    async def _transact(self, envelope: _Envelope, progress: _Progress) -> Outcome:
+        line = await self._pool.take()
+        kept = False
+        try:
+            result = await _speak(line, envelope, progress)
+            kept = True
+            return result
+        finally:
+            if kept:
+                self._pool.give_back(line)
+            else:
+                self._pool.drop(line)
+
+
+async def _speak(line: Line, envelope: _Envelope, progress: _Progress) -> Outcome:
+    """One transaction. Raises SMTPException or OSError where the conversation breaks."""
+    smtp = line.smtp
+    if envelope.utf8 and not smtp.supports_extension("smtputf8"):
+        return Refused("no_smtputf8", "the relay takes no address that is not ASCII", address=True)
+    for command in (envelope.mail, envelope.rcpt):
+        line.dirty = True
+        reply = await smtp.execute_command(*command)
+        if not 200 <= reply.code < 300:
+            return _refusal(reply, at_recipient=command is envelope.rcpt)
+    reply = await smtp.execute_command(b"DATA")
+    if reply.code != START_INPUT:
+        return _refusal(reply, at_recipient=False)
+    if smtp.protocol is None:
+        raise SMTPServerDisconnected("the connection was lost before the message was written")
+    progress.written = True
+    smtp.protocol.write(envelope.data)
+    reply = await smtp.protocol.read_response()
+    if 200 <= reply.code < 300:
+        line.dirty = False
+        return Accepted(envelope.message_id)
+    if reply.code == 421:  # the server leaves; aiosmtplib looks for it only in its own commands
+        smtp.close()
+    return _refusal(reply, at_recipient=False)
+
+
+def _refusal(reply: SMTPResponse, *, at_recipient: bool) -> Refused | Unavailable | InDoubt:
+    """The enhanced status code (RFC 3463) speaks first, the basic one where there is none."""
+    found = _ENHANCED.match(reply.message)
+    code = f"{reply.code} {found[0]}" if found else str(reply.code)
+    words = reply.message[:200]
+    kind = int(found[1]) if found else reply.code // 100
+    if kind == 4 or reply.code in AUTH_CODES:
+        return Unavailable(code, words)
+    if kind == 5:
+        return Refused(code, words, address=bool(at_recipient and found and found[2] == "1"))
+    return InDoubt(code, words)
+
+
+def _lost(progress: _Progress, code: str, words: str) -> Unavailable | InDoubt:
+    return InDoubt(code, words) if progress.written else Unavailable(code, words)
+
+
+def _signer(settings: SmtpSettings) -> Signer | None:
+    return Signer(settings.dkim) if settings.dkim else None
+
+
+def _relay(settings: SmtpSettings, greeting: str) -> Relay:
+    """Raises OSError (ssl.SSLError among them) where `ca_file` cannot be used."""
+    return Relay(
+        host=settings.host,
+        port=settings.port,
+        tls=settings.tls,
+        context=None if settings.tls == "none" else ssl.create_default_context(cafile=settings.ca_file),
+        username=settings.username,
+        password=settings.password,
+        greeting=greeting,
+    )
