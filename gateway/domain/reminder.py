@@ -1,7 +1,7 @@
 """What a collection system asks for: one reminder to one person, parsed and validated in one pass (CONTRACT 2)."""
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 from msgspec import Struct, field
@@ -24,7 +24,9 @@ _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _ATEXT = r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
-_MAILBOX = re.compile(rf'(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\\r\n]|\\[ -~])*")@(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.A-Zv]+\])')
+_MAILBOX = re.compile(
+    rf'(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[^"\\\r\n]|\\[ -~])*")@(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.A-Zv]+\])'
+)
 _MAX_MAILBOX, _MAX_LOCAL = 254, 64
 """RFC 5321 4.5.3.1: a path of 256 octets with its brackets, a local part of 64."""
 
@@ -167,7 +169,7 @@ def remnant(raw: bytes) -> Remnant | None:
     )
 
 
-def is_name(value: object) -> bool:
+def is_name(value: object) -> TypeGuard[str]:
     """Whether a value is 1–128 visible characters: printable, and no space among them."""
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable() and " " not in value
 
@@ -176,7 +178,9 @@ def is_mailbox(text: str) -> bool:
     """RFC 5321 mailbox, with RFC 6531's wider alphabet."""
     size = len(text.encode("utf-8", "replace"))
     local = text.rpartition("@")[0].encode("utf-8", "replace")
-    return size <= _MAX_MAILBOX and 0 < len(local) <= _MAX_LOCAL and text.isprintable() and bool(_MAILBOX.fullmatch(text))
+    return (
+        size <= _MAX_MAILBOX and 0 < len(local) <= _MAX_LOCAL and text.isprintable() and bool(_MAILBOX.fullmatch(text))
+    )
 
 
 def _name(key: str, value: str) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import Struct
+
 Lane = Literal["high", "normal", "bulk"]
 LANES: tuple[Lane, ...] = ("high", "normal", "bulk")
 GROUP = "gateway"
@@ -17,9 +19,10 @@ class Keys:
     | `reminders:high`, `reminders`, `reminders:bulk` | stream | entries to do |
     | `contacts`, `commands`, `callbacks` | stream | facts, orders and provider receipts to take in |
     | `receipts`, `calls`, `dead` | stream | outputs |
-    | `person:<tenant>/<recipient>` | hash | the person's file: `v`ersion, `c:<id>` contacts, `s:<id>` states, `h`ousehold |
+    | `person:<tenant>/<recipient>` | hash | the person's file: `v`ersion, `c:<id>` contacts, `s:<id>` states, `h` |
+    | | | `h` is the household last named with the person |
     | `household:<tenant>/<household>` | hash | the same for the people who share limits |
-    | `job:<tenant>/<recipient>/<id>` | string | the job's record (msgpack), kept for the idempotency horizon |
+    | `job:<tenant>/<recipient>/<id>` | string | the job's record (JSON), kept for the idempotency horizon |
     | `reference:<reference>` | string | the job's member, found by a provider's callback |
     | `order:<tenant>/<id>` | string | a command that was carried out |
     | `schedule` | zset | members that wait, scored by due time (ms) |
@@ -27,7 +30,7 @@ class Keys:
     | `control` | hash | `v`ersion, `p:<selector>` pauses |
     | `cancels` | hash | `<selector>` → ms of the cancel |
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
-    | `workers` | hash | slot of each consumer name → the process that holds it and until when |
+    | `worker:<name>` | string | the process that holds a consumer's name, while it lives |
     """
 
     def __init__(self, prefix: str) -> None:
@@ -47,42 +50,58 @@ class Keys:
         self.waiting = f"{prefix}:waiting"
         self.control = f"{prefix}:control"
         self.cancels = f"{prefix}:cancels"
-        self.workers = f"{prefix}:workers"
 
     @property
     def inbound(self) -> tuple[str, ...]:
         return (*self.lanes.values(), self.contacts, self.commands, self.callbacks)
 
     def person(self, tenant: str, recipient: str) -> str:
-        return f"{self.prefix}:person:{tenant}/{recipient}"
+        return f"{self.prefix}:person:{_part(tenant)}/{_part(recipient)}"
 
     def household(self, tenant: str, household: str) -> str:
-        return f"{self.prefix}:household:{tenant}/{household}"
+        return f"{self.prefix}:household:{_part(tenant)}/{_part(household)}"
 
     def job(self, tenant: str, recipient: str, job: str) -> str:
-        return f"{self.prefix}:job:{tenant}/{recipient}/{job}"
+        return f"{self.prefix}:job:{_part(tenant)}/{_part(recipient)}/{job}"
 
     def reference(self, reference: str) -> str:
         return f"{self.prefix}:reference:{reference}"
 
     def order(self, tenant: str, order: str) -> str:
-        return f"{self.prefix}:order:{tenant}/{order}"
+        return f"{self.prefix}:order:{_part(tenant)}/{order}"
+
+    def worker(self, name: str) -> str:
+        return f"{self.prefix}:worker:{name}"
 
     def rate(self, provider: str) -> str:
         return f"{self.prefix}:rate:{provider}"
 
 
-def member(lane: Lane, tenant: str, recipient: str, account: str | None, job: str) -> str:
-    """How a waiting job is named in `schedule`: everything by which it can be found, and its lane."""
-    return SEP.join((lane, tenant, recipient, account or "", job))
+def _part(name: str) -> str:
+    """A name as one part of a key: two different pairs of names never make one key."""
+    return name.replace("%", "%25").replace("/", "%2F") if "/" in name or "%" in name else name
 
 
-def split_member(text: str) -> tuple[Lane, str, str, str | None, str]:
-    """The inverse of `member`. Raises ValueError for anything else."""
-    lane, tenant, recipient, account, job = text.split(SEP)
+class Member(Struct, frozen=True):
+    """A job by all the names under which it can be found while it waits."""
+
+    lane: Lane
+    tenant: str
+    recipient: str
+    account: str | None
+    household: str | None
+    job: str
+
+    def __str__(self) -> str:
+        return SEP.join((self.lane, self.tenant, self.recipient, self.account or "", self.household or "", self.job))
+
+
+def parse_member(text: str) -> Member:
+    """The inverse of `str(member)`. Raises ValueError for anything else."""
+    lane, tenant, recipient, account, household, job = text.split(SEP)
     for known in LANES:
         if lane == known:
-            return known, tenant, recipient, account or None, job
+            return Member(known, tenant, recipient, account or None, household or None, job)
     raise ValueError("no such lane")
 
 

@@ -2,8 +2,9 @@
 -- KEYS    whatever the changes name, by position.
 -- ARGV[1] msgpack {guard, changes}: guard is {position of control, the version seen} or nil;
 --         a change is {record, files, outputs, schedule, ack, waiting, puts}:
---           record   nil or {position, bytes seen or false, bytes to write or false, ttl ms}
---           files    {{position, version seen or -1, {field, value, …}, {field to delete, …}, ttl ms or 0 for ever}, …}
+--           record   nil or {position, text seen or false, text to write or false, ttl ms}
+--           files    {{position, version seen or -1, {field, value, …}, {field to delete, …}, ttl ms, 0 for ever,
+--                    or the negative ttl of a file that is new, which leaves that of an old one as it is}, …}
 --           outputs  {{position of stream, field, value, …}, …}
 --           schedule nil or {position of schedule, member, due ms or -1 to leave it}
 --           ack      nil or {position of stream, entry id}
@@ -31,8 +32,10 @@ local function write_file(file)
   local key = KEYS[file[1]]
   if #file[3] > 0 then redis.call('HSET', key, unpack(file[3])) end
   if #file[4] > 0 then redis.call('HDEL', key, unpack(file[4])) end
-  redis.call('HINCRBY', key, 'v', 1)
-  if file[5] > 0 then redis.call('PEXPIRE', key, file[5]) else redis.call('PERSIST', key) end
+  local version = redis.call('HINCRBY', key, 'v', 1)
+  if file[5] > 0 then redis.call('PEXPIRE', key, file[5])
+  elseif file[5] == 0 then redis.call('PERSIST', key)
+  elseif version == 1 then redis.call('PEXPIRE', key, -file[5]) end
 end
 
 local function write(change)
