@@ -1,7 +1,6 @@
 """What a rule may look at: the contacts and states of a person, and the contact that somebody wants to make now."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from msgspec import Struct, field
@@ -62,11 +61,12 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class Case(Struct, frozen=True, kw_only=True):
-    """Everything a judgement depends on, besides the rules and the moment. `zones` are IANA names, all of them plausible;
-    empty or unknown means that nobody knows the person's time, which never allows a rule on the recipient's clock."""
+    """Everything a judgement depends on, besides the rules and the moment. `zones` are IANA names, all of them
+    plausible; none, or one that does not exist, means that nobody knows the person's time, which never allows."""
 
     candidate: Candidate
     zones: tuple[str, ...]
     history: Sequence[PastContact] = ()
     states: Sequence[State] = ()
-    holidays: Mapping[str, frozenset[date]] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict)
+    """Not a fact: what `policy.tally` has sorted out of the history for this candidate, shared by the rules."""

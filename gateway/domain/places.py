@@ -1,0 +1,144 @@
+"""Says where a person may be: every time zone that must be respected, and the jurisdictions whose policies judge.
+
+The job's own time zone and jurisdiction win. What the job does not say is inferred from the phone number, then from the
+configured default, and where the evidence conflicts all of it counts: picking "the most likely" zone is how people are
+woken at six. A number's area code says little about a mobile phone, and nothing here pretends more precision.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib import resources
+
+import phonenumbers
+from msgspec import Struct
+from phonenumbers import timezone as number_zones
+
+from gateway.domain.clock import zone
+from gateway.domain.walltime import pieces
+
+_JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_UNKNOWN_ZONE = "Etc/Unknown"
+_NOT_LEGAL_TIME = frozenset({"Asia/Urumqi"})
+"""Zones that tzdata lists for a country, but that are not its legal time: all of China legally runs on Beijing time
+(reference/regulations.md 2.1). A job that names one gets it all the same."""
+_COMPARED_CHUNKS = range(50, 60)
+"""Chunks of 400 days, 2024 to 2035, over which two zones must agree to count as one: their clocks then never differ."""
+
+
+class Place(Struct, frozen=True):
+    """`zones` are IANA names that must all be respected; none if nobody knows, and then nothing may be sent.
+    `jurisdictions` run from the most specific to the country. `inferred` says what the job did not, and from what it
+    was concluded: `{"time_zone": "phone", "jurisdiction": "default"}`."""
+
+    zones: tuple[str, ...]
+    jurisdictions: tuple[str, ...]
+    inferred: Mapping[str, str]
+
+
+def time_zone_fault(name: str) -> str | None:
+    """Why a job's `recipient.time_zone` cannot be used, as a sentence; None if it can."""
+    if zone(name) is None:
+        return f"recipient.time_zone is {name[:64]!r}, which is no IANA time zone such as Asia/Shanghai"
+    return None
+
+
+def jurisdiction_fault(code: str) -> str | None:
+    """Why a job's `recipient.jurisdiction` cannot be used, as a sentence; None if it can."""
+    if not _JURISDICTION.fullmatch(code):
+        return f"recipient.jurisdiction is {code[:64]!r}, but must be ISO 3166 such as US or US-FL"
+    if code[:2] not in _zones_of_countries():
+        return f"recipient.jurisdiction is {code!r}, but no country is called {code[:2]}"
+    return None
+
+
+@lru_cache(maxsize=65_536)
+def locate(time_zone: str | None, phone: str | None, jurisdiction: str | None, default_jurisdiction: str) -> Place:
+    """The place of a person. A subdivision (`US-FL`) has its country's zones: which of them it lies in is not known
+    here, and a phone number or the job's time zone narrows it."""
+    region = _region(phone) if phone else None
+    inferred: dict[str, str] = {}
+    code = jurisdiction
+    if code is None:
+        inferred["jurisdiction"] = "phone" if region else "default"
+        code = region or default_jurisdiction
+    if time_zone is not None:
+        zones: tuple[str, ...] = (time_zone,) if zone(time_zone) else ()
+    else:
+        zones, inferred["time_zone"] = _plausible(phone, region, code[:2])
+    return Place(zones, parents(code), inferred)
+
+
+def _plausible(phone: str | None, region: str | None, country: str) -> tuple[tuple[str, ...], str]:
+    """The zones to respect and the evidence for them. A number of the same country narrows the country's zones; one of
+    another country is a second place where the person may be."""
+    if phone is None or region is None:
+        return country_zones(country), "jurisdiction"
+    by_number = _number_zones(phone)
+    if region == country:
+        return (by_number, "phone") if by_number else (country_zones(country), "jurisdiction")
+    return _distinct((*(by_number or country_zones(region)), *country_zones(country))), "phone and jurisdiction"
+
+
+def parents(code: str) -> tuple[str, ...]:
+    """A jurisdiction and all that it lies in, the most specific first: `US-FL` → (`US-FL`, `US`)."""
+    country, dash, _ = code.partition("-")
+    return (code, country) if dash else (code,)
+
+
+@lru_cache(maxsize=512)
+def country_zones(country: str) -> tuple[str, ...]:
+    """The zones of an ISO 3166-1 country, one of each whose clocks always agree; none for an unknown country."""
+    return _distinct(_zones_of_countries().get(country, ()))
+
+
+def _region(phone: str) -> str | None:
+    """The country of a number, also of one that is not in use; None for what is no number of a country."""
+    number = _parsed(phone)
+    if number is None:
+        return None
+    code: str | None = phonenumbers.region_code_for_number(number)
+    if code is None and number.country_code is not None:
+        code = phonenumbers.region_code_for_country_code(number.country_code)
+    return code if code in _zones_of_countries() else None
+
+
+def _number_zones(phone: str) -> tuple[str, ...]:
+    number = _parsed(phone)
+    if number is None:
+        return ()
+    found = [name for name in number_zones.time_zones_for_number(number) if name != _UNKNOWN_ZONE]
+    return _distinct(found if all(map(zone, found)) else ())
+
+
+def _parsed(phone: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """The first of all zones whose clocks agree, so that a country of thirty zones does not cost thirty questions."""
+    kept: dict[object, str] = {}
+    for name in names:
+        kept.setdefault(_signature(name), name)
+    return tuple(kept.values())
+
+
+@lru_cache(maxsize=1024)
+def _signature(name: str) -> tuple[object, ...]:
+    return tuple(pieces(name, chunk) for chunk in _COMPARED_CHUNKS)
+
+
+@lru_cache(maxsize=1)
+def _zones_of_countries() -> dict[str, tuple[str, ...]]:
+    """Country → zones, from the table of the same `tzdata` release that the zones come from."""
+    found: dict[str, list[str]] = {}
+    for line in resources.files("tzdata").joinpath("zoneinfo/zone.tab").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        country, _, name, *_ = line.split("\t")
+        if name not in _NOT_LEGAL_TIME:
+            found.setdefault(country, []).append(name)
+    return {country: tuple(names) for country, names in found.items()}

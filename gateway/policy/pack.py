@@ -1,0 +1,127 @@
+"""Turns the YAML file of a jurisdiction into rules, and tells every mistake in it with file, line, rule and key."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from gateway.domain.walltime import day_number
+from gateway.policy.document import Lines, read_document
+from gateway.policy.fields import Fault, Fields
+from gateway.policy.rules.base import Common, Holidays, Rule
+from gateway.policy.rules.registry import read_rule
+
+CODE = re.compile(r"house|[A-Z]{2}(-[A-Z0-9]{1,3})?")
+
+
+class Pack(Struct, frozen=True, kw_only=True):
+    """One jurisdiction's rules. `examples` are worked cases as written; `examples.run_examples` judges them."""
+
+    code: str
+    title: str
+    version: str
+    notice: str
+    rules: tuple[Rule, ...]
+    examples: tuple[Mapping[str, Any], ...]
+
+    @property
+    def label(self) -> str:
+        """As receipts name it: `CN@2026-11-20.1`."""
+        return f"{self.code}@{self.version}"
+
+
+def load_pack(path: Path) -> tuple[Pack | None, list[str]]:
+    """The pack of a file and what is wrong with it, in sentences. A pack with a mistake is not to be used: a rule may
+    be missing from it."""
+    try:
+        document, lines = read_document(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [f"{path}: cannot be read: {error}"]
+    except yaml.YAMLError as error:
+        return None, [f"{path}: is not YAML: {' '.join(str(error).split())}"]
+    faults = [f"{path}:{line}: {sentence}" for line, sentence in lines.duplicates]
+    pack, found = read_pack(document, path.stem)
+    faults += [_sentence(path, lines, document, fault) for fault in found]
+    return pack, faults
+
+
+def read_pack(document: object, code: str) -> tuple[Pack, list[Fault]]:
+    """A pack from its keys. `code` is the file's name, with which the pack's own must agree."""
+    fields = Fields(document)
+    faults = fields.faults
+    if fields.text("code") != code or not CODE.fullmatch(code):
+        fields.wrong("code", f"must be house or ISO 3166, and the file's name; this file is called {code}")
+    version = fields.text("version")
+    if not re.fullmatch(r"[\w.-]{1,40}", version):
+        fields.wrong("version", "must be letters, digits, dots and dashes, such as 2026-11-20.1")
+    common = Common(pack=f"{code}@{version}", clock=fields.clock("clock", "recipient"), holidays=_read_holidays(fields))
+    pack = Pack(
+        code=code,
+        title=fields.text("title"),
+        version=version,
+        notice=fields.text("notice", ""),
+        rules=_read_rules(fields, common),
+        examples=_mappings(fields, "examples"),
+    )
+    fields.done()
+    return pack, faults
+
+
+def _read_rules(fields: Fields, common: Common) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    ids: set[str] = set()
+    for index, raw in enumerate(_mappings(fields, "rules")):
+        rule, faults = read_rule(raw, common)
+        fields.faults.extend(Fault(("rules", str(index), *fault.path), fault.sentence) for fault in faults)
+        if rule is None:
+            continue
+        if rule.id in ids:
+            fields.faults.append(Fault(("rules", str(index), "id"), f"{rule.id!r} is the id of another rule"))
+        ids.add(rule.id)
+        rules.append(rule)
+    return tuple(rules)
+
+
+def _read_holidays(fields: Fields) -> dict[str, Holidays]:
+    lists: dict[str, Holidays] = {}
+    section = fields.section("holidays")
+    for name in section.names() if section else ():
+        assert section is not None
+        value = section.raw(name)
+        if isinstance(value, Mapping) and "library" in value:
+            section.wrong(name, "takes a list from a library, which needs the next release; write the dates out")
+            continue
+        dates = Fields(dict(enumerate_texts(value)), (*section.path, name), section.faults)
+        if not isinstance(value, list):
+            section.wrong(name, "must be a list of dates such as 2026-12-25")
+        days = [dates.day(key) for key in dates.names()]
+        lists[name] = frozenset(day_number(day) for day in days if day is not None)
+    return lists
+
+
+def enumerate_texts(value: object) -> list[tuple[str, Any]]:
+    """The items of a list under the names that a fault's path gives them."""
+    return [(str(index), item) for index, item in enumerate(value)] if isinstance(value, list) else []
+
+
+def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
+    value = fields.raw(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        fields.wrong(key, "must be a list of mappings")
+        return ()
+    return tuple(value)
+
+
+def _sentence(path: Path, lines: Lines, document: object, fault: Fault) -> str:
+    """`config/policies/CN.yaml:12: rule cn.cba.hours: hours.mon: …`"""
+    where = f"{path}:{lines.of(fault.path)}"
+    match fault.path:
+        case ("rules", index, *rest) if isinstance(document, Mapping):
+            name = document["rules"][int(index)].get("id") or f"number {int(index) + 1}"
+            return f"{where}: rule {name}: {Fault(tuple(rest), fault.sentence)}"
+    return f"{where}: {fault}"

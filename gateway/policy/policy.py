@@ -1,0 +1,65 @@
+"""The policy in force: all packs of a folder, and which of their rules judge a contact."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self, TypeVar
+
+from gateway.policy.pack import Pack, load_pack
+from gateway.policy.rules.base import Rule
+
+HOUSE = "house"
+T = TypeVar("T")
+
+
+class Policy:
+    """All packs. It never changes: a changed policy is another one. While `faults` is not empty a rule may be missing,
+    so nothing may be sent on its word."""
+
+    def __init__(self, packs: Mapping[str, Pack], faults: tuple[str, ...] = ()) -> None:
+        self.packs = dict(packs)
+        self.faults = faults
+        self._rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self._versions: dict[tuple[str, ...], str] = {}
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads every `<CODE>.yaml` of the folder. What is wrong is in `faults`; nothing is raised."""
+        packs: dict[str, Pack] = {}
+        faults: list[str] = []
+        if not folder.is_dir():
+            faults.append(f"{folder}: is no folder, so there are no policies")
+        for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
+            if path.suffix != ".yaml":
+                faults.append(f"{path}: must end in .yaml")
+                continue
+            pack, found = load_pack(path)
+            faults += found
+            if pack is not None:
+                packs[pack.code] = pack
+        return cls(packs, tuple(faults))
+
+    def rules_for(self, jurisdictions: tuple[str, ...]) -> tuple[Rule, ...]:
+        """Every rule of every pack that applies: those of the jurisdictions given (the most specific first, all parents
+        among them, as `places.locate` gives them), and of the house. A rule that is not in force yet is among them,
+        since a search for a later moment may reach its first day."""
+        found = self._rules.get(jurisdictions)
+        if found is None:
+            found = tuple(rule for pack in self._applying(jurisdictions) for rule in pack.rules)
+            self._keep(self._rules, jurisdictions, found)
+        return found
+
+    def version_for(self, jurisdictions: tuple[str, ...]) -> str:
+        """`code@version` of every pack that judges, for receipts: `CN@2026-11-20.1,house@2026-11-20.1`."""
+        found = self._versions.get(jurisdictions)
+        if found is None:
+            found = ",".join(pack.label for pack in self._applying(jurisdictions))
+            self._keep(self._versions, jurisdictions, found)
+        return found
+
+    def _applying(self, jurisdictions: tuple[str, ...]) -> list[Pack]:
+        return [self.packs[code] for code in dict.fromkeys((*jurisdictions, HOUSE)) if code in self.packs]
+
+    @staticmethod
+    def _keep(kept: dict[tuple[str, ...], T], key: tuple[str, ...], value: T) -> None:
+        if len(kept) < 4096:  # codes come from outside
+            kept[key] = value

@@ -1,0 +1,214 @@
+"""What every rule kind shares: whom it selects, when it is in force, whose clock it reads, and how it is questioned.
+
+A kind answers two questions about one moment (`_opens`, `_closes`) and says what it saw (`figures`); selection,
+waivers and effective dates are dealt with here, so that a kind knows nothing of them.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, ClassVar, Self
+
+from msgspec import Struct
+
+from gateway.domain.clock import DAY, HOUR, Instant, format_instant, zone
+from gateway.domain.ruling import Finding, Otherwise
+from gateway.domain.walltime import Day, day_number, day_start
+from gateway.policy.facts import Candidate, Case
+from gateway.policy.fields import Fields
+from gateway.policy.selection import Selection
+
+HORIZON = 65 * 24 * HOUR
+"""How far ahead an admissible moment is looked for; POLICY, "The judgement"."""
+
+RECIPIENT = "recipient"
+FORCES = ("statute", "guidance", "self-regulation", "provider", "house")
+STATUSES = ("verified", "secondary", "unverified")
+OTHERWISE = ("defer", "drop", "next_channel", "approve", "warn")
+_EARLIEST_DATE = 14 * HOUR
+_LATEST_DATE = 12 * HOUR
+"""A local date begins at most this long before and after its midnight in UTC."""
+
+Holidays = frozenset[Day]
+
+
+class Common(Struct, frozen=True, kw_only=True):
+    """What a pack gives to each of its rules."""
+
+    pack: str = ""
+    """`code@version`."""
+    clock: str = RECIPIENT
+    holidays: dict[str, Holidays] = {}
+
+    def holiday_list(self, fields: Fields) -> Holidays:
+        """The list that the rule's key `holidays` names."""
+        name = fields.text("holidays", "")
+        if name and name not in self.holidays:
+            known = ", ".join(sorted(self.holidays)) or "none"
+            fields.wrong("holidays", f"names {name!r}, which is no list of this pack (it has {known})")
+        return self.holidays.get(name, frozenset())
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule of a pack: a pure function of a case and a moment. Of `effective` dates the first is inside, the last
+    (`until`) is not; they are local dates of the rule's clock."""
+
+    kind: ClassVar[str]
+
+    id: str
+    source: str
+    status: str
+    selection: Selection
+    pack: str = ""
+    force: str = "house"
+    otherwise: Otherwise = "defer"
+    clock: str = RECIPIENT
+    since: Day | None = None
+    until: Day | None = None
+
+    @classmethod
+    def read(cls, fields: Fields, common: Common) -> Self:
+        """A rule from its keys; what is wrong with them is in `fields.faults`, and then the rule must not be used."""
+        shared: dict[str, Any] = {
+            "id": fields.text("id"),
+            "source": fields.text("source"),
+            "status": fields.text("status", one_of=STATUSES),
+            "force": fields.text("force", "house", one_of=FORCES),
+            "otherwise": fields.text("otherwise", "defer", one_of=OTHERWISE),
+            "clock": fields.clock("clock", common.clock),
+            "selection": Selection.read(fields),
+            "pack": common.pack,
+        }
+        fields.raw("kind")
+        effective = fields.section("effective")
+        if effective is not None:
+            shared |= {"since": _day(effective.day("from")), "until": _day(effective.day("until"))}
+            effective.done()
+        rule = cls(**shared, **cls.parameters(fields, common))
+        fields.done()
+        return rule
+
+    # What a kind provides.
+
+    @classmethod
+    def parameters(cls, fields: Fields, common: Common) -> dict[str, Any]:
+        """Reads the keys that only this kind has."""
+        raise NotImplementedError
+
+    def _opens(self, case: Case, at: Instant) -> Instant | None:
+        raise NotImplementedError
+
+    def _closes(self, case: Case, at: Instant) -> Instant | None:
+        raise NotImplementedError
+
+    def figures(self, case: Case, at: Instant) -> dict[str, Any]:
+        """What the rule counted or compared at the moment, ready for JSON."""
+        raise NotImplementedError
+
+    def code(self, case: Case, at: Instant) -> str:
+        """The receipt's word for a block by this rule."""
+        raise NotImplementedError
+
+    # What the judge asks.
+
+    def selects(self, candidate: Candidate) -> bool:
+        return self.selection.selects(candidate)
+
+    def opens(self, case: Case, at: Instant) -> Instant | None:
+        """The first instant, `at` or later, at which the rule does not block; None if none is within the horizon."""
+        if not self.selection.selects(case.candidate):
+            return at
+        if self.since is None and self.until is None:
+            return self._opens(case, at)
+        begins, ends = self.in_force(case, at)
+        if (begins is not None and at < begins) or (ends is not None and at >= ends):
+            return at
+        found = self._opens(case, at)
+        return found if ends is None or (found is not None and found < ends) else ends
+
+    def closes(self, case: Case, at: Instant) -> Instant | None:
+        """The first instant after `at` at which the rule blocks, if it does not at `at`; None if it does not within
+        the horizon."""
+        if not self.selection.selects(case.candidate):
+            return None
+        begins, ends = self.in_force(case, at)
+        if ends is not None and at >= ends:
+            return None
+        if begins is not None and at < begins:
+            found = begins if self._opens(case, begins) != begins else self._closes(case, begins)
+        else:
+            found = self._closes(case, at)
+        return None if found is None or (ends is not None and found >= ends) or found > at + HORIZON else found
+
+    def finding(self, case: Case, at: Instant, blocks: bool = True) -> Finding:
+        """The rule weighed at `at`, with its figures."""
+        until = self.opens(case, at)
+        return Finding(
+            rule=self.id,
+            pack=self.pack,
+            kind=self.kind,
+            source=self.source,
+            status=self.status,
+            force=self.force,
+            blocks=blocks,
+            until=None if until is None or until > at + HORIZON else until,
+            otherwise=self.otherwise,
+            code=self.code(case, at),
+            figures=self.figures(case, at),
+        )
+
+    def holds(self, at: Instant) -> bool:
+        """Whether the rule surely is in force, on every clock of the earth."""
+        begun = self.since is None or at >= self.since * DAY + _LATEST_DATE
+        return begun and (self.until is None or at < self.until * DAY - _EARLIEST_DATE)
+
+    # Whose clock.
+
+    def zones(self, case: Case) -> tuple[str, ...]:
+        """The zones whose clock the rule reads; none if one of them is unknown: then nobody may say that it is time."""
+        if self.clock != RECIPIENT:
+            return (self.clock,)
+        return case.zones if all(map(zone, case.zones)) else ()
+
+    def in_force(self, case: Case, at: Instant) -> tuple[Instant | None, Instant | None]:
+        """When the rule begins and ceases to hold, as far as that is not surely long past or far off. With several
+        candidate zones it holds as soon and as long as it does in any."""
+        return (
+            self._edge(case, self.since, at, min),
+            self._edge(case, self.until, at, max),
+        )
+
+    def _edge(
+        self, case: Case, day: Day | None, at: Instant, pick: Callable[[Iterable[Instant]], Instant]
+    ) -> Instant | None:
+        if day is None:
+            return None
+        if at >= day * DAY + _LATEST_DATE or at + HORIZON < day * DAY - _EARLIEST_DATE:
+            return day * DAY  # far enough from the date for every clock to agree which side this is
+        zones = self.zones(case)
+        return pick(day_start(name, day) for name in zones) if zones else day * DAY
+
+
+def leap(starts: Iterable[Callable[[Instant], Instant | None]], at: Instant) -> Instant | None:
+    """The first instant, `at` or later, to which every function answers with that instant itself; None if one of them
+    knows no further instant, or the horizon is passed. The functions must never answer with an earlier instant."""
+    asked = tuple(starts)
+    end = at + HORIZON
+    while at <= end:
+        latest = at
+        for opens in asked:
+            found = opens(latest)
+            if found is None:
+                return None
+            latest = max(latest, found)
+        if latest == at:
+            return at
+        at = latest
+    return None
+
+
+def shown(at: Instant | None) -> str | None:
+    return None if at is None else format_instant(at)
+
+
+def _day(value: date | None) -> Day | None:
+    return None if value is None else day_number(value)

@@ -1,0 +1,35 @@
+"""Lists the rule kinds that packs may use. To add one: a file here, and a line below."""
+
+from gateway.policy.fields import Fault, Fields
+from gateway.policy.rules.base import Common, Rule
+from gateway.policy.rules.cap import Cap
+from gateway.policy.rules.stop import Stop
+from gateway.policy.rules.window import Window
+
+KINDS: dict[str, type[Rule]] = {
+    "cap": Cap,
+    "stop": Stop,
+    "window": Window,
+}
+
+PLANNED = ("cooloff", "channel_lock", "spacing", "require", "blackout", "content")
+"""Kinds of the policy language that this release does not implement: a rule of such a kind must not load silently."""
+
+
+def read_rule(raw: object, common: Common) -> tuple[Rule | None, list[Fault]]:
+    """A rule from its keys, or None and everything that is wrong with it."""
+    fields = Fields(raw)
+    if fields.faults:
+        return None, fields.faults
+    word = fields.text("kind")
+    kind = KINDS.get(word)
+    if kind is None:
+        if word in PLANNED:
+            fields.wrong("kind", f"is {word!r}, which this release does not implement yet; the rule cannot be kept")
+        elif word:
+            fields.wrong("kind", f"is {word!r}, but must be one of {', '.join(sorted(KINDS))}")
+        for key in ("id", "source", "status"):
+            fields.text(key)
+        return None, fields.faults
+    rule = kind.read(fields, common)
+    return (None if fields.faults else rule), fields.faults

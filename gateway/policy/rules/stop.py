@@ -1,0 +1,70 @@
+"""`stop`: no contact while a state such as a cease letter, an attorney or a moratorium covers the moment."""
+
+from typing import Any, ClassVar
+
+from gateway.domain.clock import Instant
+from gateway.policy.facts import Case, State
+from gateway.policy.fields import Fields
+from gateway.policy.rules.base import Common, Rule, shown
+
+MATCHES = ("recipient", "account", "address", "household", "creditor", "collector", "channel")
+
+
+class Stop(Rule, frozen=True, kw_only=True):
+    """`match` are the keys in which state and candidate must agree; a key that the state lacks agrees."""
+
+    kind: ClassVar[str] = "stop"
+
+    states: tuple[str, ...]
+    match: tuple[str, ...]
+
+    @classmethod
+    def parameters(cls, fields: Fields, common: Common) -> dict[str, Any]:
+        states = fields.words("states")
+        if not states:
+            fields.wrong("states", "is missing; it lists the states that stop contact, such as [cease, attorney]")
+        return {"states": states, "match": fields.words("match", ("recipient",), one_of=MATCHES)}
+
+    def _meant(self, case: Case) -> list[State]:
+        return [
+            state
+            for state in case.states
+            if state.state in self.states
+            and all(getattr(state, key) in (None, getattr(case.candidate, key)) for key in self.match)
+        ]
+
+    def _opens(self, case: Case, at: Instant) -> Instant | None:
+        meant = self._meant(case) if case.states else ()
+        found: Instant | None = at
+        while found is not None:
+            covering = [state.until for state in meant if covers(state, found)]
+            if not covering:
+                return found
+            found = None if None in covering else max(until for until in covering if until is not None)
+        return None
+
+    def _closes(self, case: Case, at: Instant) -> Instant | None:
+        starts = [
+            state.from_
+            for state in self._meant(case)
+            if state.from_ is not None and state.from_ > at and covers(state, state.from_)
+        ]
+        return min(starts, default=None)
+
+    def code(self, case: Case, at: Instant) -> str:
+        words = {state.state for state in self._meant(case) if covers(state, at)}
+        return "opted_out" if words == {"opted_out"} else "stopped"
+
+    def figures(self, case: Case, at: Instant) -> dict[str, Any]:
+        return {
+            "states": [
+                {"state": held.state, "from": shown(held.from_), "until": shown(held.until), "account": held.account}
+                for held in self._meant(case)
+                if covers(held, at)
+            ]
+        }
+
+
+def covers(state: State, at: Instant) -> bool:
+    """Half-open; without `from` since ever, without `until` for ever."""
+    return (state.from_ is None or state.from_ <= at) and (state.until is None or at < state.until)

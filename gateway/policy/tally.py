@@ -1,0 +1,98 @@
+"""Finds the past contacts that a rule counts: by channel and event, within a scope, and without those it excepts.
+
+What was found is kept with the case for as long as the case is judged, since many rules of a pack share a scope; a case
+never changes, so nothing kept there can go stale.
+"""
+
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.policy.facts import Case, PastContact
+from gateway.policy.fields import Fields
+
+SCOPES = ("recipient", "account", "address", "household", "creditor", "collector", "channel")
+_INBOUND = "inbound"
+
+
+class Tally(Struct, frozen=True):
+    """`counts` are `channel.event`, `*` for either; all keys of `scope` must agree; contacts that carry a flag of
+    `excepting` are left out."""
+
+    counts: tuple[str, ...]
+    scope: tuple[str, ...]
+    excepting: tuple[str, ...] = ()
+
+    def contacts(self, case: Case) -> list[PastContact]:
+        """The counted contacts, oldest first, also those later than the moment judged."""
+        key = (self.counts, self.scope, self.excepting)
+        found: list[PastContact] | None = case.memo.get(key)
+        if found is None:
+            found = case.memo[key] = [
+                contact
+                for contact in in_scope(case, self.scope)
+                if counted(self.counts, contact.channel, contact.event)
+                and not (self.excepting and _excepted(contact, self.excepting))
+            ]
+        return found
+
+
+def read_tally(fields: Fields, default: tuple[str, ...] = ()) -> Tally:
+    """The keys `counts`, `scope` and `except`."""
+    if "scope" not in fields:
+        fields.wrong("scope", f"is missing; it lists keys that must agree, out of {', '.join(SCOPES)}")
+    scope = fields.words("scope", one_of=SCOPES)
+    return Tally(read_counts(fields, "counts", default), scope, fields.words("except"))
+
+
+def read_counts(fields: Fields, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A list of `channel.event`, such as `[call.unanswered, sms.sent, "*.conversation"]`."""
+    counts = fields.words(key, default)
+    if not counts:
+        fields.wrong(key, 'is missing; it lists what counts, such as [sms.sent, "*.conversation"]')
+    for count in counts:
+        channel, _, event = count.partition(".")
+        if not channel or not event or "." in event:
+            fields.wrong(key, f"has {count!r}, but must list channel.event, * for either")
+    return counts
+
+
+def in_scope(case: Case, scope: tuple[str, ...]) -> list[PastContact]:
+    """The contacts that agree with the candidate in every key of the scope, oldest first. A key both lack agrees."""
+    found: list[PastContact] | None = case.memo.get(scope)
+    if found is None:
+        if scope:
+            keys = attrgetter(*scope)
+            wanted = keys(case.candidate)
+            found = [contact for contact in case.history if keys(contact) == wanted]
+        else:
+            found = list(case.history)
+        found.sort(key=_when)
+        case.memo[scope] = found
+    return found
+
+
+@lru_cache(maxsize=4096)
+def counted(counts: tuple[str, ...], channel: str, event: str) -> bool:
+    """Whether `channel.event` is one of those counted. A message delivered was also sent, and one sent counts as
+    delivered until it is known not to be; `undelivered` was sent only."""
+    match event:
+        case "sent" | "delivered":
+            events: tuple[str, ...] = ("sent", "delivered")
+        case "undelivered":
+            events = ("sent", "undelivered")
+        case _:
+            events = (event,)
+    return any(
+        (wanted == "*" or wanted == channel) and (what == "*" or what in events)
+        for wanted, _, what in (count.partition(".") for count in counts)
+    )
+
+
+def _excepted(contact: PastContact, excepting: tuple[str, ...]) -> bool:
+    return any(flag in excepting for flag in contact.flags) or (contact.direction == _INBOUND and _INBOUND in excepting)
+
+
+_when: Any = attrgetter("at")

@@ -1,0 +1,98 @@
+"""Reads and judges the worked cases of a vector file (POLICY, "`gateway judge FILE`")."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from gateway.domain.clock import SECOND, Instant, format_instant, parse_instant
+from gateway.domain.walltime import day_number
+from gateway.policy.facts import Candidate, Case, PastContact, State
+from gateway.policy.fields import Fields
+from gateway.policy.judge import judge
+from gateway.policy.rules.base import Common, Holidays, Rule
+from gateway.policy.rules.registry import read_rule
+
+
+class VectorError(ValueError):
+    """What is wrong with a vector file, in a sentence."""
+
+
+def judge_file(data: bytes) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Every case of a file as `{"case", "decision", "earliest", "blocked_by"}`, and whether it agrees with its
+    `expect`, if it has one. Raises VectorError."""
+    try:
+        document = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise VectorError(f"is not JSON: {error}") from error
+    vectors = document.get("vectors") if isinstance(document, dict) else None
+    if not isinstance(vectors, list):
+        raise VectorError("has no list `vectors`")
+    for vector in vectors:
+        yield from judge_vector(vector)
+
+
+def judge_vector(vector: Any) -> Iterator[tuple[dict[str, Any], bool]]:
+    """The cases of one vector, as `judge_file` gives them. Raises VectorError."""
+    for case in vector["cases"]:
+        name = case.get("case", "?")
+        try:
+            answer = judge_case({**vector, **case.get("override", {})}, case)
+        except (VectorError, KeyError, TypeError, ValueError) as error:
+            raise VectorError(f"case {name}: {error if isinstance(error, ValueError) else repr(error)}") from error
+        expect = case.get("expect")
+        yield {"case": name, **answer}, expect is None or all(answer[key] == expect[key] for key in expect)
+
+
+def judge_case(vector: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to one case, with the times written as in vector files: whole seconds."""
+    at = parse_instant(case["at"])
+    ruling = judge(read_rules(vector), read_case(vector, case), at)
+    return {
+        "decision": ruling.decision,
+        "earliest": None if ruling.earliest is None else _written(ruling.earliest),
+        "blocked_by": ruling.blocked_by,
+    }
+
+
+def read_rules(vector: Mapping[str, Any]) -> tuple[Rule, ...]:
+    holidays = {name: _days(dates) for name, dates in vector.get("holidays", {}).items()}
+    rules = []
+    for raw in vector["rules"]:
+        rule, faults = read_rule(raw, Common(holidays=holidays))
+        if rule is None:
+            raise VectorError("; ".join(f"rule {_name(raw)}: {fault}" for fault in faults))
+        rules.append(rule)
+    return tuple(rules)
+
+
+def read_case(vector: Mapping[str, Any], case: Mapping[str, Any]) -> Case:
+    return Case(
+        candidate=msgspec.convert(case["candidate"], Candidate, strict=False),
+        zones=tuple(vector["zones"]),
+        history=tuple(read_contact(raw) for raw in vector.get("history", ())),
+        states=tuple(read_state(raw) for raw in vector.get("states", ())),
+    )
+
+
+def read_contact(raw: Mapping[str, Any]) -> PastContact:
+    return msgspec.convert({**raw, "at": parse_instant(raw["at"])}, PastContact)
+
+
+def read_state(raw: Mapping[str, Any]) -> State:
+    times = {key: parse_instant(raw[key]) for key in ("from", "until") if raw.get(key) is not None}
+    return msgspec.convert({**raw, **times}, State)
+
+
+def _days(dates: list[str]) -> Holidays:
+    return frozenset(day_number(date.fromisoformat(text)) for text in dates)
+
+
+def _name(raw: object) -> str:
+    return Fields(raw).text("id", "?")
+
+
+def _written(at: Instant) -> str:
+    text = format_instant(at)
+    return text if at % SECOND else text.replace(".000Z", "Z")
