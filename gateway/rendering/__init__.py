@@ -1,0 +1,1 @@
+"""From a template and a reminder's parameters to the words that are sent. Pure: no clock, no network, no store."""
