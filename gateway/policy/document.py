@@ -41,7 +41,7 @@ class Lines:
     """The line of every key, and the keys that stand twice in one mapping, of which YAML would keep the last."""
 
     def __init__(self, root: yaml.Node | None) -> None:
-        self.duplicates: list[tuple[int, str]] = []
+        self.duplicates: list[tuple[int, Path]] = []
         self._lines: dict[Path, int] = {}
         if root is not None:
             self._walk(root, ())
@@ -59,9 +59,7 @@ class Lines:
             for key, value in node.value:
                 name, line = str(key.value), key.start_mark.line + 1
                 if name in seen:
-                    self.duplicates.append(
-                        (line, f"{'.'.join((*path, name))}: is written twice; only one would be kept")
-                    )
+                    self.duplicates.append((line, (*path, name)))
                 seen.add(name)
                 self._lines[(*path, name)] = line
                 self._walk(value, (*path, name))

@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
+from gateway.domain.clock import format_instant
 from gateway.domain.walltime import day_number
-from gateway.policy.document import Lines, read_document
+from gateway.policy.document import read_document
+from gateway.policy.examples import Example, read_example
 from gateway.policy.fields import Fault, Fields
 from gateway.policy.rules.base import Common, Holidays, Rule
 from gateway.policy.rules.registry import read_rule
@@ -18,14 +20,14 @@ CODE = re.compile(r"house|[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 class Pack(Struct, frozen=True, kw_only=True):
-    """One jurisdiction's rules. `examples` are worked cases as written; `examples.run_examples` judges them."""
+    """One jurisdiction's rules, and the worked cases that prove them."""
 
     code: str
     title: str
     version: str
     notice: str
     rules: tuple[Rule, ...]
-    examples: tuple[Mapping[str, Any], ...]
+    examples: tuple[Example, ...]
 
     @property
     def label(self) -> str:
@@ -42,10 +44,21 @@ def load_pack(path: Path) -> tuple[Pack | None, list[str]]:
         return None, [f"{path}: cannot be read: {error}"]
     except yaml.YAMLError as error:
         return None, [f"{path}: is not YAML: {' '.join(str(error).split())}"]
-    faults = [f"{path}:{line}: {sentence}" for line, sentence in lines.duplicates]
-    pack, found = read_pack(document, path.stem)
-    faults += [_sentence(path, lines, document, fault) for fault in found]
-    return pack, faults
+    pack, faults = read_pack(document, path.stem)
+    found = [(lines.of(fault.path), fault) for fault in faults]
+    found += [(line, Fault(keys, "is written twice; only one would be kept")) for line, keys in lines.duplicates]
+    found.sort(key=lambda item: item[0])
+    return pack, [f"{path}:{line}: {_sentence(document, fault)}" for line, fault in found]
+
+
+def run_examples(pack: Pack) -> list[str]:
+    """Where the pack, by itself, judges its examples otherwise than they expect, as sentences."""
+    found = []
+    for number, example in enumerate(pack.examples, 1):
+        disagreement = example.disagreement(pack.rules)
+        if disagreement:
+            found.append(f"{pack.code}: example {number} ({format_instant(example.at)}): {disagreement}")
+    return found
 
 
 def read_pack(document: object, code: str) -> tuple[Pack, list[Fault]]:
@@ -64,7 +77,10 @@ def read_pack(document: object, code: str) -> tuple[Pack, list[Fault]]:
         version=version,
         notice=fields.text("notice", ""),
         rules=_read_rules(fields, common),
-        examples=_mappings(fields, "examples"),
+        examples=tuple(
+            read_example(Fields(raw, ("examples", str(index)), faults))
+            for index, raw in enumerate(_mappings(fields, "examples"))
+        ),
     )
     fields.done()
     return pack, faults
@@ -117,11 +133,11 @@ def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
-def _sentence(path: Path, lines: Lines, document: object, fault: Fault) -> str:
-    """`config/policies/CN.yaml:12: rule cn.cba.hours: hours.mon: …`"""
-    where = f"{path}:{lines.of(fault.path)}"
+def _sentence(document: object, fault: Fault) -> str:
+    """`rule cn.cba.hours: hours.mon: …`: a rule by its id, an example by its number."""
     match fault.path:
-        case ("rules", index, *rest) if isinstance(document, Mapping):
-            name = document["rules"][int(index)].get("id") or f"number {int(index) + 1}"
-            return f"{where}: rule {name}: {Fault(tuple(rest), fault.sentence)}"
-    return f"{where}: {fault}"
+        case ("rules" | "examples" as section, index, *rest) if isinstance(document, Mapping):
+            entry = document[section][int(index)]
+            name = entry.get("id") if isinstance(entry, Mapping) else None
+            return f"{section[:-1]} {name or f'number {int(index) + 1}'}: {Fault(tuple(rest), fault.sentence)}"
+    return str(fault)
