@@ -76,10 +76,10 @@ class Selection(Struct, frozen=True, kw_only=True):
     def selects(self, candidate: Candidate) -> bool:
         """Whether the rule weighs this contact."""
         return (
-            self.concerns(candidate)
-            and (not self.purposes or candidate.purpose in self.purposes)
-            and candidate.purpose not in self.except_purposes
+            (not self.purposes or candidate.purpose in self.purposes)
+            and (not self.except_purposes or candidate.purpose not in self.except_purposes)
             and (not candidate.flags or not any(flag in self.waived_by for flag in candidate.flags))
+            and self.concerns(candidate)
         )
 
     def concerns(self, candidate: Candidate) -> bool:

@@ -35,7 +35,7 @@ def exemptions(rules: Sequence[Rule], candidate: Candidate, at: Instant) -> Exem
     rules that hold at the moment and concern the candidate's channel, role and account."""
     found: dict[str, frozenset[str]] = {}
     for rule in rules:
-        if isinstance(rule, Stop) and rule.holds(at) and rule.selection.concerns(candidate):
+        if isinstance(rule, Stop) and rule.holds_at(at) and rule.selection.concerns(candidate):
             exempted = frozenset(rule.selection.except_purposes)
             for word in rule.states:
                 found[word] = found.get(word, exempted) & exempted

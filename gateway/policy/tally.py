@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from gateway.domain.clock import Instant
 from gateway.policy.facts import Case, PastContact
 from gateway.policy.fields import Fields
 
@@ -36,6 +37,14 @@ class Tally(Struct, frozen=True):
                 if counted(self.counts, contact.channel, contact.event)
                 and not (self.excepting and _excepted(contact, self.excepting))
             ]
+        return found
+
+    def times(self, case: Case) -> list[Instant]:
+        """When the counted contacts were made."""
+        key = (self.counts, self.scope, self.excepting, "at")
+        found: list[Instant] | None = case.memo.get(key)
+        if found is None:
+            found = case.memo[key] = [contact.at for contact in self.contacts(case)]
         return found
 
 
@@ -66,10 +75,9 @@ def in_scope(case: Case, scope: tuple[str, ...]) -> list[PastContact]:
         if scope:
             keys = attrgetter(*scope)
             wanted = keys(case.candidate)
-            found = [contact for contact in case.history if keys(contact) == wanted]
+            found = [contact for contact in in_scope(case, ()) if keys(contact) == wanted]
         else:
-            found = list(case.history)
-        found.sort(key=_when)
+            found = sorted(case.history, key=_when)
         case.memo[scope] = found
     return found
 
@@ -92,7 +100,9 @@ def counted(counts: tuple[str, ...], channel: str, event: str) -> bool:
 
 
 def _excepted(contact: PastContact, excepting: tuple[str, ...]) -> bool:
-    return any(flag in excepting for flag in contact.flags) or (contact.direction == _INBOUND and _INBOUND in excepting)
+    if contact.direction == _INBOUND and _INBOUND in excepting:
+        return True
+    return bool(contact.flags) and any(flag in excepting for flag in contact.flags)
 
 
 _when: Any = attrgetter("at")

@@ -6,6 +6,7 @@ waivers and effective dates are dealt with here, so that a kind knows nothing of
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from msgspec import Struct
@@ -117,7 +118,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         """The first instant, `at` or later, at which the rule does not block; None if none is within the horizon."""
         if not self.selection.selects(case.candidate):
             return at
-        if self.since is None and self.until is None:
+        if self.holds(at):
             return self._opens(case, at)
         begins, ends = self.in_force(case, at)
         if (begins is not None and at < begins) or (ends is not None and at >= ends):
@@ -130,6 +131,9 @@ class Rule(Struct, frozen=True, kw_only=True):
         the horizon."""
         if not self.selection.selects(case.candidate):
             return None
+        if self.until is None and self.holds(at):
+            found = self._closes(case, at)
+            return None if found is None or found > at + HORIZON else found
         begins, ends = self.in_force(case, at)
         if ends is not None and at >= ends:
             return None
@@ -157,9 +161,15 @@ class Rule(Struct, frozen=True, kw_only=True):
         )
 
     def holds(self, at: Instant) -> bool:
-        """Whether the rule surely is in force, on every clock of the earth."""
-        begun = self.since is None or at >= self.since * DAY + _LATEST_DATE
-        return begun and (self.until is None or at < self.until * DAY - _EARLIEST_DATE)
+        """Whether the rule surely is in force, on every clock of the earth, and will be throughout the horizon."""
+        return (self.since is None or at >= self.since * DAY + _LATEST_DATE) and (
+            self.until is None or at < self.until * DAY - _EARLIEST_DATE - HORIZON
+        )
+
+    def holds_at(self, at: Instant) -> bool:
+        """Whether the rule surely is in force at a moment, on every clock of the earth."""
+        ended = self.until is not None and at >= self.until * DAY - _EARLIEST_DATE
+        return (self.since is None or at >= self.since * DAY + _LATEST_DATE) and not ended
 
     # Whose clock.
 
@@ -167,7 +177,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         """The zones whose clock the rule reads; none if one of them is unknown: then nobody may say that it is time."""
         if self.clock != RECIPIENT:
             return (self.clock,)
-        return case.zones if all(map(zone, case.zones)) else ()
+        return known_zones(case.zones)
 
     def in_force(self, case: Case, at: Instant) -> tuple[Instant | None, Instant | None]:
         """When the rule begins and ceases to hold, as far as that is not surely long past or far off. With several
@@ -186,6 +196,12 @@ class Rule(Struct, frozen=True, kw_only=True):
             return day * DAY  # far enough from the date for every clock to agree which side this is
         zones = self.zones(case)
         return pick(day_start(name, day) for name in zones) if zones else day * DAY
+
+
+@lru_cache(maxsize=4096)
+def known_zones(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, or none if one of them is no zone: then nobody knows what time it is for the person."""
+    return names if all(map(zone, names)) else ()
 
 
 def leap(starts: Iterable[Callable[[Instant], Instant | None]], at: Instant) -> Instant | None:

@@ -1,12 +1,13 @@
 """`cap`: at most so many counted contacts in a rolling time, in so many local dates, or in a day, week or month."""
 
+from bisect import bisect_left, bisect_right
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from gateway.domain.clock import SECOND, Instant
+from gateway.domain.clock import DAY, SECOND, Instant
 from gateway.domain.walltime import Day, date_of, day_number, day_of, day_start, weekday
 from gateway.policy.facts import Case, PastContact
 from gateway.policy.fields import Fields
@@ -15,6 +16,7 @@ from gateway.policy.rules.base import Common, Rule, leap, shown
 from gateway.policy.tally import Tally, read_counts, read_tally
 
 Unit = Literal["rolling", "days", "day", "week", "month"]
+_LONGEST = {"days": 1, "day": 1, "week": 8, "month": 32}
 
 
 class Within(Struct, frozen=True):
@@ -24,6 +26,11 @@ class Within(Struct, frozen=True):
     unit: Unit
     size: int = 1
     start: int = 0
+
+    @property
+    def longest(self) -> int:
+        """Milliseconds after which a contact has surely ceased to count, whatever the clocks did."""
+        return self.size if self.unit == "rolling" else (_LONGEST[self.unit] + self.size) * DAY
 
     def frees(self, zone: str, at: Instant) -> Instant:
         """When a contact made at `at` no longer counts."""
@@ -72,30 +79,38 @@ class Cap(Rule, frozen=True, kw_only=True):
         zones = self.zones(case)
         if not zones:
             return None
-        woken = self._woken(case)
-        if woken is None:
-            return at
         if self.max == 0:
-            return at if at < woken else None
-        contacts = self.tally.contacts(case)
-        if len(contacts) < self.max:
+            woken = self._woken(case)
+            return at if woken is None or at < woken else None
+        times = self._times(case)
+        if len(times) < self.max:
             return at
-        times = [contact.at for contact in contacts if contact.at >= woken]
         return leap([partial(self._frees_in, name, times) for name in zones], at)
+
+    def _times(self, case: Case) -> list[Instant]:
+        """When the contacts were made that count, oldest first."""
+        times = self.tally.times(case)
+        if self.after is None:
+            return times
+        woken = self._woken(case)
+        return [] if woken is None else times[bisect_left(times, woken) :]
 
     def _frees_in(self, name: str, times: list[Instant], at: Instant) -> Instant:
         """When the oldest of the last `max` contacts up to `at` no longer counts; more may have been made by then."""
-        past = [time for time in times if time <= at]
-        return at if len(past) < self.max else max(at, self.within.frees(name, past[-self.max]))
+        oldest = bisect_right(times, at) - self.max
+        if oldest < 0 or times[oldest] + self.within.longest <= at:
+            return at
+        return max(at, self.within.frees(name, times[oldest]))
 
     def _closes(self, case: Case, at: Instant) -> Instant | None:
         """A cap that is open can close only at a contact that is made, or at the event that wakes it."""
-        woken = self._woken(case)
-        if woken is None:
+        if self.max == 0:
+            woken = self._woken(case)
+            return woken if woken is not None and woken > at else None
+        times = self._times(case)
+        if not times or times[-1] <= at:
             return None
-        later = [contact.at for contact in self.tally.contacts(case) if contact.at > at and contact.at >= woken]
-        edges = sorted({*later, woken} if woken > at else later)
-        return next((edge for edge in edges if self._opens(case, edge) != edge), None)
+        return next((time for time in times[bisect_right(times, at) :] if self._opens(case, time) != time), None)
 
     def _woken(self, case: Case) -> Instant | None:
         """Since when the cap counts; None while it sleeps. Without `active_after` it has always been awake."""
