@@ -15,7 +15,6 @@ from typing import Any, Literal
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, get_currency_precision, list_currencies
-from babel.plural import PluralRule
 from msgspec import Struct
 
 DateStyle = Literal["short", "medium", "long", "full"]
@@ -89,9 +88,7 @@ def plural(value: object, locale: str, thrifty: bool, forms: Mapping[str, str]) 
     written = number(value, locale, thrifty)
     if isinstance(written, Wrong):
         return written
-    figure = figure_of(value)
-    category = _plural_rule(locale)(figure) if isinstance(figure, Decimal) else "other"
-    return forms.get(category, forms["other"]).replace("#", written)
+    return forms.get(_category(locale, str(value)), forms["other"]).replace("#", written)
 
 
 def url(value: object, locale: str, thrifty: bool) -> str | Wrong:
@@ -115,9 +112,10 @@ def categories(locale: str) -> frozenset[str]:
     return frozenset(Locale.parse(locale).plural_form.tags) | {"other"}
 
 
-@lru_cache(maxsize=1024)
-def _plural_rule(locale: str) -> PluralRule:
-    return Locale.parse(locale).plural_form
+@lru_cache(maxsize=4096)
+def _category(locale: str, text: str) -> str:
+    """The CLDR plural category of a number that has been found to be one; most are small counts of days."""
+    return Locale.parse(locale).plural_form(Decimal(text))
 
 
 def _parts(value: object) -> tuple[str, str, str] | Wrong:

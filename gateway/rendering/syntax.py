@@ -208,7 +208,7 @@ def _refusal(node: nodes.Node) -> Refused:
     kind = type(node).__name__
     what = _WORDS.get(kind, f"something that is not text, a parameter or an if ({kind})")
     if isinstance(node, nodes.Filter):
-        what = "one filter after another (only default may follow a filter)"
+        what = "one filter after another (only default may follow one, and it stands last)"
     return Refused(node.lineno, f"contains {what}, which templates may not")
 
 
