@@ -16,6 +16,9 @@ from gateway.policy.fields import Fields
 
 SCOPES = ("recipient", "account", "address", "household", "creditor", "collector", "channel")
 _INBOUND = "inbound"
+_ALSO = {"sent": ("sent", "delivered"), "delivered": ("sent", "delivered"), "undelivered": ("sent", "undelivered")}
+"""A message delivered was also sent, and one sent counts as delivered until it is known to be undelivered (POLICY)."""
+_KEPT = 1024
 
 
 class Tally(Struct, frozen=True):
@@ -28,20 +31,16 @@ class Tally(Struct, frozen=True):
 
     def contacts(self, case: Case) -> list[PastContact]:
         """The counted contacts, oldest first, also those later than the moment judged."""
-        key = (self.counts, self.scope, self.excepting)
-        found: list[PastContact] | None = case.memo.get(key)
-        if found is None:
-            found = case.memo[key] = [
-                contact
-                for contact in in_scope(case, self.scope)
-                if counted(self.counts, contact.channel, contact.event)
-                and not (self.excepting and _excepted(contact, self.excepting))
-            ]
-        return found
+        counts, excepting = matching(self.counts), self.excepting
+        return [
+            contact
+            for contact in in_scope(case, self.scope)
+            if counts[contact.channel, contact.event] and not (excepting and _excepted(contact, excepting))
+        ]
 
     def times(self, case: Case) -> list[Instant]:
         """When the counted contacts were made."""
-        key = (self.counts, self.scope, self.excepting, "at")
+        key = (self.scope, self.counts, self.excepting)
         found: list[Instant] | None = case.memo.get(key)
         if found is None:
             found = case.memo[key] = [contact.at for contact in self.contacts(case)]
@@ -82,21 +81,25 @@ def in_scope(case: Case, scope: tuple[str, ...]) -> list[PastContact]:
     return found
 
 
-@lru_cache(maxsize=4096)
-def counted(counts: tuple[str, ...], channel: str, event: str) -> bool:
-    """Whether `channel.event` is one of those counted. A message delivered was also sent, and one sent counts as
-    delivered until it is known not to be; `undelivered` was sent only."""
-    match event:
-        case "sent" | "delivered":
-            events: tuple[str, ...] = ("sent", "delivered")
-        case "undelivered":
-            events = ("sent", "undelivered")
-        case _:
-            events = (event,)
-    return any(
-        (wanted == "*" or wanted == channel) and (what == "*" or what in events)
-        for wanted, _, what in (count.partition(".") for count in counts)
-    )
+class Matching(dict[tuple[str, str], bool]):
+    """(channel, event) → whether it is counted; remembers its answers, within bounds, since the words of channels and
+    events come from other systems."""
+
+    def __init__(self, counts: tuple[str, ...]) -> None:
+        super().__init__()
+        self._wanted = [count.split(".", 1) for count in counts]
+
+    def __missing__(self, key: tuple[str, str]) -> bool:
+        channel, event = key
+        events = _ALSO.get(event, (event,))
+        found = any((where in ("*", channel)) and (what == "*" or what in events) for where, what in self._wanted)
+        if len(self) < _KEPT:
+            self[key] = found
+        return found
+
+
+matching = lru_cache(maxsize=1024)(Matching)
+"""The matching of a tuple of `counts`, one for each."""
 
 
 def _excepted(contact: PastContact, excepting: tuple[str, ...]) -> bool:

@@ -85,6 +85,8 @@ class Cap(Rule, frozen=True, kw_only=True):
         times = self._times(case)
         if len(times) < self.max:
             return at
+        if len(zones) == 1 and self._frees_in(zones[0], times, at) == at:
+            return at
         return leap([partial(self._frees_in, name, times) for name in zones], at)
 
     def _times(self, case: Case) -> list[Instant]:

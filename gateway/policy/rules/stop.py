@@ -35,6 +35,8 @@ class Stop(Rule, frozen=True, kw_only=True):
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
         meant = self._meant(case) if case.states else ()
+        if not meant:
+            return at
         found: Instant | None = at
         while found is not None:
             covering = [state.until for state in meant if covers(state, found)]
@@ -44,6 +46,8 @@ class Stop(Rule, frozen=True, kw_only=True):
         return None
 
     def _closes(self, case: Case, at: Instant) -> Instant | None:
+        if not case.states:
+            return None
         starts = [
             state.from_
             for state in self._meant(case)

@@ -38,7 +38,10 @@ class Window(Rule, frozen=True, kw_only=True):
         return opens_at(self.hours, name, self.holidays, at, at + HORIZON)
 
     def _closes(self, case: Case, at: Instant) -> Instant | None:
-        ends = [closes_at(self.hours, name, self.holidays, at, at + HORIZON) for name in self.zones(case)]
+        zones = self.zones(case)
+        if len(zones) == 1:
+            return closes_at(self.hours, zones[0], self.holidays, at, at + HORIZON)
+        ends = [closes_at(self.hours, name, self.holidays, at, at + HORIZON) for name in zones]
         return min((end for end in ends if end is not None), default=None)
 
     def code(self, case: Case, at: Instant) -> str:
