@@ -1,0 +1,1 @@
+"""The commands: one file each, registered by one line in `main`."""

@@ -1,0 +1,1 @@
+"""What answers over HTTP: health, metrics, and later the API, webhooks and pages."""
