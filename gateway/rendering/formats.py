@@ -21,7 +21,7 @@ DateStyle = Literal["short", "medium", "long", "full"]
 
 MAX_WHOLE, MAX_DECIMALS = 18, 6
 """Digits of a number before and after the point; more is a mistake in the data, not a debt."""
-_TOO_LARGE = 10**MAX_WHOLE
+TOO_LARGE = 10**MAX_WHOLE
 
 _DECIMAL = re.compile(rf"(-?)([0-9]{{1,{MAX_WHOLE}}})(?:\.([0-9]{{1,{MAX_DECIMALS}}}))?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -123,7 +123,7 @@ def _parts(value: object) -> tuple[str, str, str] | Wrong:
     text = value
     if not isinstance(text, str):
         # Python refuses to print an integer of thousands of digits, so its size is asked first; NaN is below nothing.
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _TOO_LARGE:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < TOO_LARGE:
             return Wrong("must be a number such as 1280.50")
         text = str(value)
     found = _DECIMAL.fullmatch(text)

@@ -179,6 +179,8 @@ class Reader:
             raise Refused(node.lineno, "compares otherwise than x == 'word', x != 'word' or x > 3")
         if not isinstance(value, (int, float) if ordered else (int, float, str)):
             raise Refused(node.lineno, "compares with something else than a word in quotes or a number")
+        if not isinstance(value, str) and not abs(value) < formats.TOO_LARGE:  # 1e999 is infinite
+            raise Refused(node.lineno, f"compares with a number of more than {formats.MAX_WHOLE} digits")
         kind = "word" if isinstance(value, str) else "figure"
         node.expr = self._slot(node.expr, kind, {}, None, node.expr.name not in sure)
         return node
