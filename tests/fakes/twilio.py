@@ -1,0 +1,98 @@
+"""A Twilio that speaks its wire: checks Basic auth, takes messages, refuses by code, calls back with real signatures.
+
+A deed of five digits is a Twilio error code. `python -m tests.fakes.twilio --port N --fault-rate 0.1 --seed 1` serves
+`GET /__log`, the accepted messages as JSON lines.
+"""
+
+import asyncio
+import base64
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from twilio.request_validator import RequestValidator
+
+from tests.fakes.wire import HttpFake, main
+
+STATUS_OF_CODE = {20003: 401, 20404: 404, 20429: 429, 20500: 500}
+
+
+class FakeTwilio(HttpFake):
+    """`callbacks` are the statuses reported after an acceptance, each `callback_delay` seconds after the last.
+
+    Callbacks go to the message's StatusCallback, or, where `callback_base` is (public prefix, real prefix), to the
+    real address but signed for the public one, as behind a proxy. `reports` keeps (url, form, signature, HTTP status,
+    which is None where nobody answered).
+    """
+
+    def __init__(self, rate: float = 0.0, seed: int = 0, *, account: str = "AC1", token: str = "secret") -> None:
+        super().__init__(rate, seed)
+        self.account = account
+        self.token = token
+        self.callbacks: tuple[str, ...] = ()
+        self.callback_delay = 0.0
+        self.callback_base: tuple[str, str] | None = None
+        self.reports: list[tuple[str, dict[str, str], str, int | None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/2010-04-01/Accounts/{account}/Messages.json", self.create)]
+
+    def refusal(self, status: int) -> tuple[int, Any]:
+        code = (
+            status if status > 999 else {401: 20003, 404: 20404, 429: 20429, 500: 20500, 503: 20503}.get(status, 20001)
+        )
+        status = STATUS_OF_CODE.get(code, 400) if status > 999 else status
+        return status, {"code": code, "message": "refused", "more_info": "…", "status": status}
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        pair = base64.b64encode(f"{self.account}:{self.token}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {pair}":
+            return web.json_response(self.refusal(401)[1], status=401)
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        record = form | {"reference": form.get("StatusCallback", "").rpartition("/")[2], "sid": f"SM{self.seen:032x}"}
+        document = {
+            "sid": record["sid"], "status": "queued", "to": form.get("To"), "from": form.get("From"),
+            "body": form.get("Body"), "num_segments": "1", "account_sid": self.account, "direction": "outbound-api",
+            "error_code": None, "error_message": None,
+        }  # fmt: skip
+        return await self.answer(request, record, (201, document))
+
+    def taken(self, record: dict[str, Any]) -> None:
+        super().taken(record)
+        if self.callbacks and record.get("StatusCallback"):
+            task = asyncio.get_running_loop().create_task(self.report(record, *self.callbacks))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def report(self, record: dict[str, Any], *statuses: str, code: str = "30003") -> None:
+        """Calls back for an accepted record; also for tests that want a late or a repeated callback."""
+        for status in statuses:
+            await asyncio.sleep(self.callback_delay)
+            form = {
+                "MessageSid": record["sid"],
+                "MessageStatus": status,
+                "To": record["To"],
+                "AccountSid": self.account,
+            }
+            if status in ("undelivered", "failed"):
+                form["ErrorCode"] = code
+            url = record["StatusCallback"]
+            signature = RequestValidator(self.token).compute_signature(url, form)
+            where = url.replace(*self.callback_base, 1) if self.callback_base else url
+            self.reports.append((url, form, signature, await _post(where, form, signature)))
+
+
+async def _post(url: str, form: dict[str, str], signature: str) -> int | None:
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=form, headers={"X-Twilio-Signature": signature}) as response,
+        ):
+            return response.status
+    except aiohttp.ClientError:
+        return None
+
+
+if __name__ == "__main__":
+    main(FakeTwilio)
