@@ -1,4 +1,4 @@
-"""The life of a job: its record, and what each event does to it. Every step is a function of values; none reads a clock.
+"""The life of a job: its record, and what each event does to it. Every step is a function of values, none reads a clock.
 
 ```
 ready ─claim→ open ─accepted──────────→ sent ─receipts→ delivered │ undelivered → ended (or the next channel)
@@ -56,6 +56,8 @@ class Track(Struct, omit_defaults=True, kw_only=True):
     avoid: str | None = None
     """the provider that just could not, if another may be asked at once"""
     attempt: Attempt | None = None
+    refused: tuple[str, str] | None = None
+    """code and sentence of the last channel that was given up"""
 
 
 class Job(Struct, omit_defaults=True, kw_only=True):
@@ -202,9 +204,10 @@ def settle(
 def _next_channel(job: Job, track: Track, reminder: Reminder, at: Instant, code: str, message: str) -> list[Receipt]:
     """Gives up the channel of the latest attempt; `failed` is said once, when none is left."""
     assert track.attempt is not None
-    left = [channel for channel in track.channels if channel != track.attempt.channel]
+    left = _left(track, reminder)
     if left:
         track.channels, track.state, track.tries, track.attempt = left, "ready", 0, None
+        track.refused = (code, message)
         return []
     track.state = "ended"
     reason = Reason(code="refused", message=message, provider_code=code)
@@ -246,7 +249,7 @@ def report(job: Job, track: Track, reminder: Reminder, receipt: ProviderReceipt)
 
 def _undelivered(job: Job, track: Track, reminder: Reminder, receipt: ProviderReceipt) -> Step:
     assert track.attempt is not None
-    left = [channel for channel in track.channels if channel != track.attempt.channel]
+    left = _left(track, reminder)
     goes_on = bool(left) and track.state != "presumed"
     message = receipt.message or "the provider took it and could not deliver it"
     reason = Reason(code="undelivered", message=message, provider_code=receipt.code)
@@ -254,4 +257,11 @@ def _undelivered(job: Job, track: Track, reminder: Reminder, receipt: ProviderRe
     track.state = "waiting" if goes_on else "ended"
     if goes_on:
         track.channels, track.tries, track.attempt, track.until = left, 0, None, receipt.at
+        track.refused = (receipt.code or "undelivered", message)
     return Step(receipts=[said], contact="not_delivered")
+
+
+def _left(track: Track, reminder: Reminder) -> list[Channel]:
+    """The channels behind the one of the latest attempt on which the person can be reached at all."""
+    tried = track.attempt.channel if track.attempt else None
+    return [c for c in track.channels if c != tried and reminder.address(c) is not None]

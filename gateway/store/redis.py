@@ -70,7 +70,7 @@ class FileWrite(Struct, frozen=True):
     """field, value, field, value …"""
     drops: Sequence[str] = ()
     ttl_ms: int = 0
-    """0: for ever; negative: the life of a file that is new, while that of an old one stays as it is"""
+    """0: for ever; negative: so long, unless the file is kept for ever"""
 
 
 class Change(Struct, kw_only=True):

@@ -1,0 +1,195 @@
+"""The composition root: configuration in, running parts out. The one place where parts are chosen and joined."""
+
+import asyncio
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+import redis.asyncio as redis
+import structlog
+from msgspec import Struct
+
+from channels import catalogue
+from channels.contract import Channel, Provider, ProviderReceipt, Surroundings
+from gateway.config import Config
+from gateway.domain.clock import Clock
+from gateway.domain.lifecycle import Limits
+from gateway.pipeline.assess import House
+from gateway.pipeline.desks import Desk, Desks
+from gateway.pipeline.housekeeping import keep_house
+from gateway.pipeline.intake import Intake
+from gateway.pipeline.line import Context
+from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.retry import Backoff
+from gateway.pipeline.worker import Worker
+from gateway.policy.policy import Policy
+from gateway.rendering.catalog import Catalog
+from gateway.store.embedded import embedded
+from gateway.store.keys import Keys
+from gateway.store.redis import Store, StoreError, client
+from gateway.store.seats import seat
+from gateway.store.streams import Inbox
+
+ROLES = ("worker", "web")
+START_PAUSE_S = 0.5
+
+log = structlog.get_logger("gateway.app")
+
+
+class Unfit(Exception):
+    """The gateway cannot start as it is configured; `faults` are sentences."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class Words(Struct, frozen=True):
+    """What judges and what speaks: the policy packs and the templates."""
+
+    policy: Policy
+    catalog: Catalog
+
+
+def read_words(config: Config) -> Words:
+    """Loads packs and templates. Raises Unfit: a rule or a text that cannot be read must not be missed in silence."""
+    policy = Policy.load(config.policies)
+    catalog = Catalog.load(config.templates, config.defaults.locale)
+    if faults := [*policy.faults, *catalog.faults]:
+        raise Unfit(faults)
+    return Words(policy, catalog)
+
+
+@asynccontextmanager
+async def store_url(config: Config) -> AsyncIterator[str]:
+    """The address of the store: the configured one, or that of the embedded server, which is kept alive meanwhile."""
+    if config.redis.url != "embedded":
+        yield config.redis.url
+        return
+    async with embedded(config.redis.data) as url:
+        yield url
+
+
+@asynccontextmanager
+async def open_redis(config: Config) -> AsyncIterator[redis.Redis]:
+    """A client of the configured store, for commands."""
+    async with store_url(config) as url:
+        connection = client(url)
+        try:
+            yield connection
+        finally:
+            await connection.aclose()
+
+
+def build_desks(config: Config, surroundings: Surroundings) -> Desks:
+    """Every configured provider at its desk; starts nothing."""
+    desks: dict[Channel, list[Desk]] = {}
+    for channel, listed in config.channels.items():
+        for settings in listed:
+            common = catalogue.common(settings)
+            provider = catalogue.build(channel, settings, surroundings)
+            desk = Desk(channel, provider, common.concurrency, common.timeout, common.rate)
+            desks.setdefault(channel, []).append(desk)
+    return Desks(desks)
+
+
+def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
+    """What the house lends to its providers."""
+
+    async def hand_over(task: bytes) -> str:
+        try:
+            entry: Any = await store.redis.xadd(store.keys.calls, {"call": task})
+        except redis.TimeoutError as error:
+            raise TimeoutError from error
+        except StoreError as error:
+            raise ConnectionError from error
+        return str(entry.decode())
+
+    async def report(receipt: ProviderReceipt) -> None:
+        await store.redis.xadd(store.keys.callbacks, {"receipt": msgspec.json.encode(receipt)})
+
+    return Surroundings(public_url=config.web.public_url, hand_over=hand_over, report=report, now=clock.now)
+
+
+class Plant(Struct, frozen=True):
+    """The worker's parts, joined and not yet running."""
+
+    store: Store
+    desks: Desks
+    worker: Worker
+    intake: Intake
+
+    @property
+    def providers(self) -> list[Provider]:
+        return [desk.provider for desk in self.desks]
+
+
+@asynccontextmanager
+async def plant(config: Config, url: str, words: Words, metrics: Metrics, clock: Clock) -> AsyncIterator[Plant]:
+    """Builds the parts of one worker on a store that may not answer yet; closes what it opened."""
+    async with AsyncExitStack() as stack:
+        quick, blocking = client(url), client(url, blocking=True)
+        stack.push_async_callback(quick.aclose)
+        stack.push_async_callback(blocking.aclose)
+        store, owner = Store(quick, Keys(config.redis.prefix)), uuid.uuid4().hex
+        name = await stack.enter_async_context(_seated(quick, store.keys, owner))
+        desks = build_desks(config, surroundings(config, store, clock))
+        context = _context(config, words, desks, store.keys, owner)
+        backoff = Backoff(first_ms=config.retry.first, most_ms=config.retry.most)
+        lanes = Inbox(quick, blocking, list(store.keys.lanes.values()), name)
+        facts = Inbox(quick, blocking, [store.keys.commands, store.keys.contacts, store.keys.callbacks], name)
+        worker = Worker(store, lanes, context, clock, metrics, backoff, config.worker.batch)
+        for desk in desks:
+            await desk.provider.start()
+            stack.push_async_callback(desk.provider.close)
+        yield Plant(store, desks, worker, Intake(store, facts, context, clock, metrics))
+
+
+def _context(config: Config, words: Words, desks: Desks, keys: Keys, owner: str) -> Context:
+    house = House(
+        policy=words.policy, catalog=words.catalog, desks=desks, locale=config.defaults.locale,
+        jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
+    )  # fmt: skip
+    limits = Limits(doubt_ms=config.horizons.receipts, attempts=config.retry.attempts)
+    return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)
+
+
+@asynccontextmanager
+async def _seated(quick: redis.Redis, keys: Keys, owner: str) -> AsyncIterator[str]:
+    """A consumer name; the processes may be started in any order, so the store is waited for."""
+    async with AsyncExitStack() as stack:
+        name = None
+        while name is None:
+            try:
+                name = await stack.enter_async_context(seat(quick, keys, socket.gethostname(), owner))
+            except (StoreError, OSError) as error:
+                log.warning("store_trouble", what="seat", error=type(error).__name__)
+                await asyncio.sleep(START_PAUSE_S)
+        yield name
+
+
+async def run_plant(running: Plant, config: Config, clock: Clock, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Runs a plant until `stop` is set, then drains it: what is in flight is settled, the rest handed over."""
+    house = keep_house(running.store, running.desks, clock, metrics, config.horizons.outputs)
+    keeper = asyncio.create_task(house, name="housekeeping")
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(running.worker.run(), name="worker")
+            group.create_task(running.intake.run(), name="intake")
+            await stop.wait()
+            running.worker.stop()
+            running.intake.stop()
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT ask for a drain."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

@@ -1,0 +1,1 @@
+"""The line a reminder walks, and what runs it."""

@@ -1,0 +1,153 @@
+"""A job in hand: the entry that brought it, the record as it was seen, and where it may go."""
+
+from enum import Enum, auto
+
+import msgspec
+from msgspec import Struct
+
+from channels.contract import Channel, Message
+from gateway.domain.clock import Instant
+from gateway.domain.errors import Fault
+from gateway.domain.lifecycle import Attempt, Job, Track
+from gateway.domain.receipt import Receipt
+from gateway.domain.reminder import Reminder, parse_reminder
+from gateway.pipeline.desks import Desk
+from gateway.store.keys import Lane, Member, parse_member
+from gateway.store.redis import Ask
+from gateway.store.streams import Entry
+
+FAR: Instant = 253_402_300_799_000
+"""The year 9999: when something is due that waits for a person."""
+
+_record = msgspec.json.Decoder(Job)
+_encode = msgspec.json.Encoder().encode
+
+
+class Errand:
+    """One job on its way. `reminder` of a job that waited is read from its record, once that is seen."""
+
+    __slots__ = ("entry", "household", "inherited", "job", "key", "member", "parks", "raw", "reminder", "seen")
+
+    def __init__(self, entry: Entry, member: Member, reminder: Reminder | None, raw: bytes) -> None:
+        self.entry, self.member, self.reminder, self.raw = entry, member, reminder, raw
+        self.key = f"{entry.stream}/{entry.id.decode()}"
+        self.inherited = entry.inherited
+        self.parks = False
+        self.job: Job | None = None
+        self.seen: str | None = None
+
+    @property
+    def ask(self) -> Ask:
+        m = self.member
+        return Ask(m.tenant, m.recipient, m.job, m.account, m.household)
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Whose limits it touches: one of a subject at a time goes down the line."""
+        return self.member.tenant, self.member.household or self.member.recipient
+
+    @property
+    def likely(self) -> Channel | None:
+        """The channel that it will probably take, None if that is not known yet."""
+        if self.reminder is None:
+            return None
+        for channel in self.reminder.channels:
+            if self.reminder.address(channel) is not None:
+                return channel
+        return None
+
+
+def take_up(entry: Entry, lane: Lane) -> Errand | Fault:
+    """An inbound entry → errand, or the Fault that sends it to the dead letters."""
+    if (raw := entry.fields.get(b"job")) is not None:
+        reminder = parse_reminder(raw)
+        if isinstance(reminder, Fault):
+            return reminder
+        who = reminder.recipient
+        member = Member(lane, reminder.tenant, who.id, reminder.account, who.household, reminder.id)
+        return Errand(entry, member, reminder, raw)
+    if (woken := entry.fields.get(b"wake")) is not None:
+        try:
+            return Errand(entry, parse_member(woken.decode()), None, b"")
+        except ValueError:
+            return Fault("wake", "names no job; only the gateway itself writes this field")
+    return Fault("job", "is missing: an entry carries one Reminder as JSON in the field job")
+
+
+def read_record(text: str) -> Job:
+    """A record from its text. Raises msgspec.DecodeError."""
+    return _record.decode(text)
+
+
+def write_record(job: Job) -> str:
+    """A record as text; the reminder goes with it only while something may still follow."""
+    if job.ended:
+        job.doc = None
+    return _encode(job).decode()
+
+
+def write_receipt(receipt: Receipt) -> str:
+    return _encode(receipt).decode()
+
+
+def due(job: Job, ends: Instant | None, doubt_ms: int) -> Instant | None:
+    """When somebody must look at a resting job again, None if never."""
+    times: list[Instant] = []
+    for track in job.tracks:
+        match track.state:
+            case "waiting":
+                times.append(min(FAR if track.until is None else track.until, ends or FAR))
+            case "sent" | "in_doubt":
+                times.append(track.attempt.at + doubt_ms if track.attempt else FAR)
+            case "ready" | "open" | "presumed" | "ended":
+                pass
+    return min(times, default=None)
+
+
+class Skip(Enum):
+    """Why an entry needs nothing more than to be put away, or not even that."""
+
+    DUPLICATE = auto()
+    LOST = auto()
+    """a woken job whose record is gone"""
+    NOT_OURS = auto()
+    """somebody else has it in hand: leave the entry alone"""
+
+
+class Rest(Struct):
+    """The job comes to rest, or (`again`) was changed and goes on at once: receipts to give, contact fields to drop."""
+
+    receipts: list[Receipt]
+    drops: list[str]
+    again: bool = False
+
+
+class Hold(Struct):
+    """There is no room at the channel now."""
+
+    channel: Channel
+
+
+class Go(Struct):
+    """The job is admitted: the claim to make and the message to send if it is made."""
+
+    track: Track
+    attempt: Attempt
+    desk: Desk
+    message: Message
+    contact: tuple[str, str]
+    receipts: list[Receipt]
+    drops: list[str]
+    prune: list[str]
+    life_ms: int
+    versions: tuple[int, int]
+    """of the person's file and the household's"""
+
+
+class Unsure(Struct):
+    """Something that must be known cannot be read: the job waits, and nothing is sent."""
+
+    why: str
+
+
+Move = Skip | Rest | Hold | Go | Unsure

@@ -1,0 +1,92 @@
+"""Reads and writes the person's file: which contacts somebody had and what they told us, as rules look at it."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from channels.contract import PushTarget
+from gateway.domain.clock import DAY, Instant
+from gateway.policy.facts import PastContact, State
+
+LOOK_BACK_MS = 65 * DAY
+"""No rule looks further back than the horizon of a judgement; a hand-over brings contacts of 40 days."""
+FILE_LIFE_MS = 70 * DAY
+
+_contacts: msgspec.json.Decoder[list[PastContact]] = msgspec.json.Decoder(list[PastContact])
+_states: msgspec.json.Decoder[list[State]] = msgspec.json.Decoder(list[State])
+_encode = msgspec.json.Encoder().encode
+
+
+class Unreadable(ValueError):
+    """A file is there and cannot be read. It is never taken for an empty one."""
+
+
+class PersonFile(Struct, frozen=True):
+    """One file as it was seen. `names` are the contacts' fields, in the order of `contacts`."""
+
+    version: int = 0
+    contacts: tuple[PastContact, ...] = ()
+    names: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
+    state_names: tuple[str, ...] = ()
+    household: str | None = None
+
+    def outdated(self, now: Instant) -> list[str]:
+        """The fields that no rule looks at any more."""
+        horizon = now - LOOK_BACK_MS
+        return [name for name, contact in zip(self.names, self.contacts, strict=True) if contact.at < horizon]
+
+    @property
+    def life_ms(self) -> int:
+        """How long the file must be kept from now on; 0 is for ever, because a state may hold for ever."""
+        return 0 if self.states else FILE_LIFE_MS
+
+
+EMPTY = PersonFile()
+
+
+def read_file(flat: list[bytes]) -> PersonFile:
+    """A file from its fields and values. Raises Unreadable."""
+    if not flat:
+        return EMPTY
+    fields: dict[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
+    contacts = [(name, value) for name, value in fields.items() if name[:2] == b"c:"]
+    states = [(name, value) for name, value in fields.items() if name[:2] == b"s:"]
+    household = fields.get(b"h")
+    try:
+        return PersonFile(
+            version=int(fields[b"v"]),
+            contacts=_all(_contacts, contacts),
+            names=tuple(name.decode() for name, _ in contacts),
+            states=_all(_states, states),
+            state_names=tuple(name.decode() for name, _ in states),
+            household=household.decode() if household else None,
+        )
+    except (KeyError, ValueError, msgspec.DecodeError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def write_contact(name: str, contact: PastContact) -> tuple[str, str]:
+    """Field and value under which a contact stands in a file."""
+    return f"c:{name}", _encode(contact).decode()
+
+
+def write_state(name: str, state: State) -> tuple[str, str]:
+    """Field and value under which a state stands in a file."""
+    return f"s:{name}", _encode(state).decode()
+
+
+def digest(tenant: str, address: str | PushTarget) -> str:
+    """Stands for an address where only equality matters: 80 bits, different for every tenant."""
+    text = address if isinstance(address, str) else _token(address)
+    return hashlib.blake2b(text.encode(), digest_size=10, key=tenant.encode()[:64]).hexdigest()
+
+
+def _token(target: PushTarget) -> str:
+    return target.token if isinstance(target.token, str) else str(target.token.get("endpoint", ""))
+
+
+def _all(decoder: "msgspec.json.Decoder[list[Any]]", rows: list[tuple[bytes, bytes]]) -> tuple[Any, ...]:
+    return tuple(decoder.decode(b"[" + b",".join(value for _, value in rows) + b"]")) if rows else ()

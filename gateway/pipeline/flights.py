@@ -1,0 +1,135 @@
+"""Sends under way: each claim is followed by its one send, and what lands is settled in handfuls."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from channels.contract import InDoubt, Message, Outcome, Unavailable
+from gateway.domain.clock import Clock
+from gateway.domain.lifecycle import Attempt, begin
+from gateway.pipeline.desks import Desk
+from gateway.pipeline.errand import Errand, Go, read_record
+from gateway.pipeline.line import Context
+from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.retry import Backoff, quickly
+from gateway.pipeline.settling import Landed, settled
+from gateway.store.redis import WRITTEN, Store, StoreError
+
+LATE_MS = 1_000
+"""A claim that is older when its turn comes is given back: a contact's time is that of its claim."""
+HANDFUL_S = 0.002
+STORE_PAUSE_S = 0.2
+
+log = structlog.get_logger("gateway.flights")
+
+
+class Flights:
+    """`done` is called with each errand that was settled, and whether it goes on at once."""
+
+    def __init__(
+        self, store: Store, context: Context, clock: Clock, metrics: Metrics, backoff: Backoff,
+        done: Callable[[Errand, bool], None],
+    ) -> None:  # fmt: skip
+        self.store, self.context, self.clock, self.metrics, self.backoff = store, context, clock, metrics, backoff
+        self._done = done
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._landed: deque[Landed] = deque()
+        self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+
+    def launch(self, errand: Errand, go: Go) -> None:
+        """Sends what was claimed. The slot was taken with the claim."""
+        self.context.flying.add(go.attempt.reference)
+        task = asyncio.create_task(self._fly(errand, go.attempt, go.desk, go.message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self, errand: Errand, attempt: Attempt, desk: Desk, message: Message) -> None:
+        began = self.clock.now()
+        outcome = await self._attempt(attempt, desk, message)
+        now = self.clock.now()
+        desk.learn(outcome, now)
+        self.metrics.outcomes.add(desk.name, type(outcome).__name__)
+        self.metrics.took(desk.name, (now - began) / 1000)
+        self._landed.append(Landed(errand, attempt, desk, outcome))
+        self._news.set()
+
+    async def _attempt(self, attempt: Attempt, desk: Desk, message: Message) -> Outcome:
+        def in_time() -> bool:
+            now = self.clock.now()
+            return now - attempt.at <= LATE_MS and now < message.expires_at
+
+        async def send() -> Outcome:
+            return await desk.provider.send(message, desk.timeout)
+
+        if not in_time():
+            return Unavailable("late", "the claim was a second old before its send could begin")
+        try:
+            return await quickly(send, in_time)
+        except Exception as error:  # noqa: BLE001 - a bug in a provider must not lose the claim: nobody knows what left
+            log.error("provider_failed", provider=desk.name, error=type(error).__name__)
+            return InDoubt("provider_bug", f"the provider's adapter failed with {type(error).__name__}")
+
+    async def settle_for_ever(self) -> None:
+        """Keeps every answer, in handfuls, in whatever order they come; ends only when it is cancelled."""
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(HANDFUL_S)
+            self._news.clear()
+            handful = list(self._landed)
+            self._landed.clear()
+            try:
+                await self._settle(handful)
+            except StoreError as error:
+                self.metrics.store_errors.add("settle")
+                log.warning("settle_failed", error=type(error).__name__, kept=len(handful))
+                self._landed.extendleft(reversed([landed for landed in handful if self._open(landed)]))
+                await asyncio.sleep(STORE_PAUSE_S)
+                self._news.set()
+
+    async def drained(self) -> None:
+        """Returns when every send has landed and is kept."""
+        while self.context.flying:
+            self._settled.clear()
+            await self._settled.wait()
+
+    def _open(self, landed: Landed) -> bool:
+        return landed.attempt.reference in self.context.flying
+
+    async def _settle(self, handful: list[Landed]) -> None:
+        left = handful
+        while left:
+            now = self.clock.now()
+            made = [settled(landed, now, self.context, self.backoff) for landed in left]
+            results = await self.store.commit([settlement.change for settlement in made])
+            lost: list[Landed] = []
+            for landed, settlement, result in zip(left, made, results, strict=True):
+                if result == WRITTEN:
+                    self.metrics.told(settlement.receipts)
+                    self._finish(landed, settlement.again)
+                else:
+                    lost.append(landed)
+            if lost:
+                self.metrics.conflicts.add("settle", n=len(lost))
+                await self._see_again(lost)
+            left = lost
+
+    def _finish(self, landed: Landed, again: bool) -> None:
+        self.context.flying.discard(landed.attempt.reference)
+        landed.desk.give_back()
+        self._done(landed.errand, again)
+        self._settled.set()
+
+    async def _see_again(self, lost: list[Landed]) -> None:
+        """Somebody changed the record meanwhile (a receipt came before the answer, another took the job for orphaned,
+        or our own write went through and its answer was lost): what we know is told to the record as it is now."""
+        sight = await self.store.observe([landed.errand.ask for landed in lost])
+        for landed, seen in zip(lost, sight.seen, strict=True):
+            errand = landed.errand
+            errand.seen = seen.record
+            if seen.record is not None:
+                errand.job = read_record(seen.record)
+            elif errand.reminder is not None:
+                errand.job = begin(errand.reminder, errand.raw, errand.key, errand.entry.accepted_ms)

@@ -1,0 +1,97 @@
+"""What one worker has in hand: entries read and not yet put away, and which of them go next.
+
+Bounded: a job whose channel has no free slot is held here up to a number, and then waits in the schedule, so that
+nobody behind it waits for its channel.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from channels.contract import Channel
+from gateway.domain.clock import Instant
+from gateway.domain.errors import Fault
+from gateway.pipeline.desks import Desks
+from gateway.pipeline.errand import Errand, take_up
+from gateway.store.keys import Keys, Lane
+from gateway.store.streams import Entry
+
+HELD_MOST = 200
+"""jobs per channel that wait in hand for a slot"""
+
+
+class Hand:
+    """`keys` of entries in hand are those that this worker answers for."""
+
+    def __init__(self, keys: Keys, batch: int) -> None:
+        self.batch = batch
+        self.lane_of: dict[str, Lane] = {stream: lane for lane, stream in keys.lanes.items()}
+        self.incoming: deque[Errand] = deque()
+        self.again: deque[Errand] = deque()
+        self.held: dict[Channel, deque[Errand]] = {}
+        self.faulty: list[tuple[Entry, Fault]] = []
+        self.entries: dict[str, Entry] = {}
+
+    def accept(self, entries: list[Entry]) -> None:
+        """Takes entries in. One that is in hand already is left alone: it is kept, and comes to its end."""
+        for entry in entries:
+            key = f"{entry.stream}/{entry.id.decode()}"
+            if key in self.entries:
+                continue
+            self.entries[key] = entry
+            errand = take_up(entry, self.lane_of[entry.stream])
+            if isinstance(errand, Fault):
+                self.faulty.append((entry, errand))
+            else:
+                self.incoming.append(errand)
+
+    def put_away(self, entry: Entry) -> None:
+        self.entries.pop(f"{entry.stream}/{entry.id.decode()}", None)
+
+    def hold(self, errand: Errand, channel: Channel) -> None:
+        """Keeps a job for whose channel no slot is free; one too many is marked to wait in the schedule instead."""
+        held = self.held.setdefault(channel, deque())
+        if len(held) < HELD_MOST:
+            held.append(errand)
+        else:
+            errand.parks = True
+            self.again.append(errand)
+
+    def crowded(self) -> bool:
+        """Whether some channel has as many jobs waiting for it as may be held."""
+        return any(len(held) >= HELD_MOST for held in self.held.values())
+
+    def waits_for(self, channel: Channel) -> int:
+        return len(self.held.get(channel, ()))
+
+    def gather(self, desks: Desks, now: Instant) -> list[Errand]:
+        """The next batch: one errand of a subject at a time, and of a channel as many as it has free slots."""
+        room = {channel: desks.room(channel, now) for channel in desks.of}
+        crowded = {channel for channel in desks.of if desks.up(channel, now)}
+        batch: list[Errand] = []
+        later: list[Errand] = []
+        subjects: set[tuple[str, str]] = set()
+        for errand in self._candidates(room, crowded):
+            channel = errand.likely
+            if errand.subject in subjects:
+                later.append(errand)
+            elif channel in crowded and room[channel] <= 0 and not errand.parks:
+                self.hold(errand, channel)
+            else:
+                if channel is not None and channel in room:
+                    room[channel] -= 1
+                subjects.add(errand.subject)
+                batch.append(errand)
+            if len(batch) >= self.batch or len(later) >= self.batch:
+                break
+        self.again.extendleft(reversed(later))
+        return batch
+
+    def _candidates(self, room: dict[Channel, int], crowded: set[Channel]) -> Iterator[Errand]:
+        """Those who go on, those who waited for a slot that is free now, then the newcomers."""
+        for _ in range(len(self.again)):
+            yield self.again.popleft()
+        for channel, held in self.held.items():
+            while held and (channel not in crowded or room[channel] > 0):
+                yield held.popleft()
+        while self.incoming:
+            yield self.incoming.popleft()

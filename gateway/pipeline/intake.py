@@ -1,0 +1,238 @@
+"""Takes in what happened elsewhere: contacts that count, commands that rule, and providers' own reports.
+
+One consumer reads all three streams; what it writes is in force for every worker with the next observation, and a claim
+made on older knowledge fails, so the effect is immediate wherever the person's file or the control document is read.
+"""
+
+import asyncio
+from typing import Any, assert_never
+
+import msgspec
+import structlog
+
+from channels.contract import ProviderReceipt
+from gateway.domain.clock import DAY, Clock, Instant, format_instant, parse_instant
+from gateway.domain.command import Cancel, Command, Consent, Pause, Resume, Stop, Unpause, parse_command
+from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
+from gateway.domain.errors import Fault
+from gateway.pipeline.deadletter import dead_letter
+from gateway.pipeline.errand import read_record
+from gateway.pipeline.files import FILE_LIFE_MS, PersonFile, digest, read_file, write_contact, write_state
+from gateway.pipeline.line import Context
+from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.settling import reported
+from gateway.policy.facts import PastContact, State
+from gateway.store.keys import PAUSED, Member, parse_member, select_account, select_job, select_person
+from gateway.store.redis import WRITTEN, Ask, Change, FileWrite, RecordWrite, Store, StoreError
+from gateway.store.streams import Entry, Inbox
+
+ORDER_LIFE_MS = 7 * DAY
+IDLE_S = 1.0
+SWEEP_S = 4.0
+STORE_PAUSE_S = 0.5
+BATCH = 100
+
+_receipt = msgspec.json.Decoder(ProviderReceipt)
+_encode = msgspec.json.Encoder().encode
+log = structlog.get_logger("gateway.intake")
+
+
+class Intake:
+    """One consumer of contacts, commands and callbacks. `run` returns when `stop` was called."""
+
+    def __init__(self, store: Store, inbox: Inbox, context: Context, clock: Clock, metrics: Metrics) -> None:
+        self.store, self.inbox, self.context, self.clock, self.metrics = store, inbox, context, clock, metrics
+        self._stopping = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Reads until stopped; an entry is put away only when what it says is written."""
+        swept = -SWEEP_S
+        fresh = True
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            try:
+                if fresh:
+                    await self.inbox.prepare()
+                    await self._take_in(await self.inbox.pending())
+                    fresh = False
+                if loop.time() - swept > SWEEP_S:
+                    await self._take_in(await self.inbox.take_over())
+                    swept = loop.time()
+                counts = dict.fromkeys(self.inbox.streams, BATCH)
+                await self._take_in(await self.inbox.take(counts) or await self.inbox.wait(IDLE_S))
+            except (StoreError, OSError) as error:
+                self.metrics.store_errors.add("intake")
+                log.warning("store_trouble", what="intake", error=type(error).__name__)
+                fresh = True
+                await asyncio.sleep(STORE_PAUSE_S)
+
+    async def _take_in(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self.metrics.entries.add(entry.stream)
+            fault = await self._one(entry)
+            if fault is not None:
+                await self.store.commit([dead_letter(entry, fault, self.clock.now(), self.context.keys)])
+                self.metrics.dead.add(entry.stream)
+
+    async def _one(self, entry: Entry) -> Fault | None:
+        keys = self.context.keys
+        if entry.stream == keys.callbacks:
+            return await self._callback(entry)
+        field, parse = (b"contact", parse_contact) if entry.stream == keys.contacts else (b"command", parse_command)
+        raw = entry.fields.get(field)
+        if raw is None:
+            return Fault(field.decode(), "is missing: an entry carries one JSON document in this field")
+        said: Contact | Command | Fault = parse(raw)
+        if isinstance(said, Fault):
+            return said
+        if isinstance(said, Contact):
+            await self._contact(said)
+        else:
+            await self._command(said, entry)
+        self.metrics.orders.add(type(said).__name__.lower())
+        await self.inbox.forget(entry)
+        return None
+
+    async def _contact(self, contact: Contact) -> None:
+        """A fact goes into the person's file and, where they share limits, their household's. Same id, same field."""
+        now = self.clock.now()
+        at = min(parse_instant(contact.at), now)  # what happened cannot lie ahead; a fast clock must not hide a contact
+        if at < now - MAX_AGE_DAYS * DAY:
+            return
+        keys, tenant = self.context.keys, contact.tenant
+        person, record = await self._person(tenant, contact.recipient_id, contact.job_id)
+        household = contact.household or person.household
+        fact = PastContact(
+            at=at, channel=contact.channel, event=contact.event, direction=contact.direction,
+            flags=(*contact.flags, "inbound") if contact.direction == "inbound" else contact.flags,
+            recipient=contact.recipient_id, account=contact.account,
+            address=digest(tenant, contact.address) if contact.address else None,
+            household=household, creditor=contact.creditor, collector=contact.collector, job=contact.job_id,
+        )  # fmt: skip
+        puts, drops = write_contact(f"x:{contact.id}", fact), _placeholder(record)
+        files = [FileWrite(keys.person(tenant, contact.recipient_id), -1, puts, drops, -FILE_LIFE_MS)]
+        if household:
+            files.append(FileWrite(keys.household(tenant, household), -1, puts, drops, -FILE_LIFE_MS))
+        await self.store.commit([Change(files=files)])
+
+    async def _person(self, tenant: str, recipient: str, job: str | None = None) -> tuple[PersonFile, str | None]:
+        sight = await self.store.observe([Ask(tenant, recipient, job or "")])
+        return read_file(sight.seen[0].person), sight.seen[0].record if job else None
+
+    async def _command(self, command: Command, entry: Entry) -> None:
+        keys = self.context.keys
+        order = keys.order(command.tenant or "*", command.id)
+        change = Change(record=RecordWrite(order, None, format_instant(self.clock.now()), ORDER_LIFE_MS))
+        wake: list[str] = []
+        match command:
+            case Cancel():
+                selector = _cancelled(command)
+                cancel = FileWrite(keys.cancels, -1, (selector, str(entry.accepted_ms)))
+                change.files, wake = [cancel, FileWrite(keys.control, -1)], [selector]
+            case Pause():
+                pause = (f"p:{_selectors(command)}", _encode(command).decode())
+                change.files = [FileWrite(keys.control, -1, pause)]
+            case Unpause():
+                change.files = [FileWrite(keys.control, -1, (), (f"p:{_selectors(command)}",))]
+                wake = [PAUSED]
+            case Stop() | Consent():
+                name, state = _state(command)
+                person = keys.person(command.tenant or "default", command.recipient_id)
+                change.files = [FileWrite(person, -1, write_state(name, state))]
+                wake = [select_person(command.tenant or "default", command.recipient_id)]
+            case Resume():
+                change.files = [await self._lifted(command)]
+                wake = [select_person(command.tenant or "default", command.recipient_id)]
+            case _:
+                assert_never(command)
+        await self._order(change, command, entry)
+        for selector in wake:
+            await self.store.wake(selector, self.clock.now())
+
+    async def _order(self, change: Change, command: Command, entry: Entry) -> None:
+        """Writes an order once; a resume whose file changed meanwhile is weighed again."""
+        for _ in range(20):
+            if (await self.store.commit([change]))[0] >= 0:
+                return
+            if isinstance(command, Resume):
+                change.files = [await self._lifted(command)]
+
+    async def _lifted(self, resume: Resume) -> FileWrite:
+        """Takes every stop made with the same selectors out of the person's file."""
+        tenant = resume.tenant or "default"
+        person, _ = await self._person(tenant, resume.recipient_id)
+        address = digest(tenant, resume.address) if resume.address else None
+        drops = [
+            name
+            for name, state in zip(person.state_names, person.states, strict=True)
+            if name.startswith("s:stop:")
+            and (resume.reason is None or state.state == resume.reason)
+            and (state.channel, state.account, state.address) == (resume.channel, resume.account, address)
+        ]
+        return FileWrite(self.context.keys.person(tenant, resume.recipient_id), person.version, (), drops)
+
+    async def _callback(self, entry: Entry) -> Fault | None:
+        """A provider's report meets the record of its job; what it does not know is put away."""
+        try:
+            receipt = _receipt.decode(entry.fields.get(b"receipt", b""))
+        except msgspec.DecodeError as error:
+            return Fault("receipt", str(error))
+        while True:
+            member = await self._member(receipt)
+            if member is None:
+                break
+            ask = Ask(member.tenant, member.recipient, member.job, member.account, member.household)
+            settlement = reported(receipt, member, (await self.store.observe([ask])).seen[0], self.context)
+            if settlement is None or (await self.store.commit([settlement.change]))[0] == WRITTEN:
+                self.metrics.told(settlement.receipts if settlement else ())
+                break
+        self.metrics.orders.add("callback")
+        await self.inbox.forget(entry)
+        return None
+
+    async def _member(self, receipt: ProviderReceipt) -> Member | None:
+        name: Any = await self.store.redis.get(self.context.keys.reference(receipt.reference or ""))
+        return parse_member(name.decode()) if name else None
+
+
+def _cancelled(cancel: Cancel) -> str:
+    """What a cancel selects; where it names more than one thing, the narrowest of them."""
+    tenant = cancel.tenant or "default"
+    if cancel.job_id:
+        return select_job(tenant, cancel.job_id)
+    return (
+        select_account(tenant, cancel.account) if cancel.account else select_person(tenant, cancel.recipient_id or "")
+    )
+
+
+def _selectors(command: Pause | Unpause) -> str:
+    return _encode([command.tenant, command.channel, command.provider, command.template]).decode()
+
+
+def _state(command: Stop | Consent) -> tuple[str, State]:
+    """The state that a command records. A stop counts as of ever unless it says from when."""
+    until: Instant | None = parse_instant(command.until) if command.until else None
+    if isinstance(command, Consent):
+        state = State(state=command.state, until=until, channel=command.channel, recipient=command.recipient_id)
+        return f"consent:{command.id}", state
+    tenant = command.tenant or "default"
+    return f"stop:{command.id}", State(
+        state=command.reason,
+        from_=parse_instant(command.from_) if command.from_ else None,
+        until=until,
+        channel=command.channel,
+        recipient=command.recipient_id,
+        account=command.account,
+        address=digest(tenant, command.address) if command.address else None,
+    )
+
+
+def _placeholder(record: str | None) -> tuple[str, ...]:
+    """The attempt that a handed-over call counts as until its outcome comes back."""
+    if record is None:
+        return ()
+    attempts = [track.attempt for track in read_record(record).tracks if track.attempt is not None]
+    return tuple(f"c:{attempt.reference}" for attempt in attempts if attempt.channel == "call")

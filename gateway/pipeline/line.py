@@ -1,0 +1,275 @@
+"""The straight line: observe, judge, render, claim. What falls out early rides along as a value; sends come after.
+
+sight   = observe(errands)      one trip
+moves   = [look(...)]           pure
+results = commit(moves)         one trip: rests and claims alike, each atomic
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct, field
+
+from channels.contract import Channel, Message
+from gateway.domain.clock import HOUR, Instant
+from gateway.domain.command import Pause, parse_command
+from gateway.domain.errors import Fault
+from gateway.domain.lifecycle import Attempt, Limits, Track, begin, claim, defer, end, inherit, presume, unclaim
+from gateway.domain.receipt import Receipt
+from gateway.domain.reminder import Reminder, parse_reminder
+from gateway.pipeline.assess import Admit, Finish, Full, House, Postpone, View, assess
+from gateway.pipeline.errand import (
+    Errand,
+    Go,
+    Hold,
+    Move,
+    Rest,
+    Skip,
+    Unsure,
+    due,
+    read_record,
+    write_receipt,
+    write_record,
+)
+from gateway.pipeline.files import EMPTY, FILE_LIFE_MS, Unreadable, read_file, write_contact
+from gateway.policy.facts import Candidate, PastContact
+from gateway.store.keys import PAUSED, Keys, select_account, select_job, select_person
+from gateway.store.redis import Change, FileWrite, RecordWrite, Seen, Sight
+
+NO_END_MS = 24 * HOUR
+"""For how long a message is worth delivering when neither a rule nor the job says so."""
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What the line needs besides the errands. `flying` are the references of sends under way in this process."""
+
+    house: House
+    keys: Keys
+    owner: str
+    limits: Limits
+    idempotency_ms: int
+    flying: set[str] = field(default_factory=set)
+
+
+def look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, context: Context) -> Move:
+    """One job, as it was observed: what is to be done with it. Takes a slot where the answer is Go."""
+    errand.seen = seen.record
+    skip = _recognise(errand, seen, now)
+    if skip is not None:
+        return skip
+    try:
+        person = read_file(seen.person)
+        household = None if errand.member.household is None else read_file(seen.household or [])
+    except Unreadable as error:
+        return Unsure(f"a person's file cannot be read: {error}")
+    assert errand.job is not None
+    assert errand.reminder is not None
+    view = View(
+        reminder=errand.reminder, job=errand.job, person=person, household=household,
+        pauses=pauses, cancelled=seen.cancelled, now=now,
+    )  # fmt: skip
+    return _tracks(errand, view, context)
+
+
+def _recognise(errand: Errand, seen: Seen, now: Instant) -> Skip | Unsure | None:
+    """Whose entry this is: the first for its job, the same one again, a woken one, or a duplicate."""
+    if seen.record is None:
+        if errand.reminder is None:
+            return Skip.LOST
+        errand.job = begin(errand.reminder, errand.raw, errand.key, errand.entry.accepted_ms)
+        return None
+    try:
+        job = read_record(seen.record)
+    except msgspec.DecodeError as error:
+        return Unsure(f"a job's record cannot be read: {error}")
+    if errand.raw and job.entry != errand.key:
+        return Skip.DUPLICATE
+    if errand.reminder is None or not errand.raw:
+        reminder = parse_reminder(bytes(job.doc)) if job.doc is not None else None
+        if reminder is None or isinstance(reminder, Fault):
+            return Skip.LOST
+        errand.reminder = reminder
+    errand.job = job
+    return None
+
+
+def _tracks(errand: Errand, view: View, context: Context) -> Move:
+    """Walks the job's tracks until one is admitted or all are at rest."""
+    receipts: list[Receipt] = []
+    drops: list[str] = []
+    job, reminder, now = view.job, view.reminder, view.now
+    for track in job.tracks:
+        attempt = track.attempt
+        if track.state == "open" and attempt is not None:
+            if attempt.owner != context.owner:
+                if not errand.inherited:
+                    return Skip.NOT_OURS
+                receipts += inherit(job, track, reminder, now)
+            elif attempt.reference in context.flying:
+                return Skip.NOT_OURS
+            else:  # our own claim, of which the answer was lost: no request ever left
+                drops.append(f"c:{attempt.reference}")
+                unclaim(track)
+        if track.state in ("sent", "in_doubt") and attempt and now >= attempt.at + context.limits.doubt_ms:
+            receipts += presume(job, track, reminder, now)
+        if track.state in ("ready", "waiting"):
+            match assess(view, track, context.house):
+                case Finish(status=status, reason=reason, policy=policy):
+                    receipts.append(end(job, track, reminder, status, now, reason, policy))
+                case Postpone(reason=reason, policy=policy):
+                    receipts += defer(job, track, reminder, now, reason, policy)
+                case Full(channel=channel):
+                    return _crowded(errand, track, channel, context, now, receipts, drops)
+                case Admit() as admit:
+                    return _admit(errand, view, track, admit, context, receipts, drops)
+    errand.inherited = False
+    return Rest(receipts, drops)
+
+
+def _crowded(
+    errand: Errand, track: Track, channel: Channel, context: Context, now: Instant,
+    receipts: list[Receipt], drops: list[str],
+) -> Move:  # fmt: skip
+    """No slot is free: hold it in hand, or, where enough are held already, let it wait in the schedule."""
+    if errand.parks:
+        desk = context.house.desks.of[channel][0]
+        track.state, track.until = "waiting", desk.next_turn(now)
+        return Rest(receipts, drops)
+    if receipts or drops:
+        return Rest(receipts, drops, again=True)
+    return Hold(channel)
+
+
+def _admit(
+    errand: Errand, view: View, track: Track, admit: Admit, context: Context,
+    receipts: list[Receipt], drops: list[str],
+) -> Go:  # fmt: skip
+    """Prepares the claim: the contact it will be in the person's file, and the message to send once it is made."""
+    reminder, now = view.reminder, view.now
+    reference = _reference(reminder, track, admit.channel)
+    rendered = admit.rendered
+    attempt = Attempt(
+        channel=admit.channel, provider=admit.desk.name, reference=reference, at=now, owner=context.owner,
+        receipts=admit.desk.provider.facts.receipts, locale=rendered.locale, template_version=rendered.version,
+        policy=admit.policy, segments=rendered.segments.segments if rendered.segments else None,
+    )  # fmt: skip
+    claim(track, attempt)
+    admit.desk.take()
+    household = view.household or EMPTY
+    return Go(
+        track=track, attempt=attempt, desk=admit.desk,
+        message=_message(reminder, admit, attempt),
+        contact=write_contact(reference, _contact(reminder, admit.candidate, now)),
+        receipts=receipts, drops=drops, prune=view.person.outdated(now),
+        life_ms=view.person.life_ms, versions=(view.person.version, household.version),
+    )  # fmt: skip
+
+
+def _message(reminder: Reminder, admit: Admit, attempt: Attempt) -> Message:
+    to = reminder.address(admit.channel)
+    assert to is not None
+    return Message(
+        reference=attempt.reference, channel=admit.channel, to=to,
+        text=admit.rendered.text, title=admit.rendered.title, html=admit.rendered.html, locale=admit.rendered.locale,
+        admitted_at=attempt.at, expires_at=admit.closes or attempt.at + NO_END_MS,
+        job_id=reminder.id, tenant=reminder.tenant, recipient_id=reminder.recipient.id, account=reminder.account,
+        template=reminder.template, template_version=admit.rendered.version,
+    )  # fmt: skip
+
+
+def _contact(reminder: Reminder, candidate: Candidate, now: Instant) -> PastContact:
+    """The contact that a claim is. A message counts as delivered until it is known not to be; a call handed over counts
+    as one unanswered attempt until its outcome comes back."""
+    return PastContact(
+        at=now, channel=candidate.channel, event="unanswered" if candidate.channel == "call" else "delivered",
+        flags=candidate.flags, recipient=candidate.recipient, account=candidate.account, address=candidate.address,
+        household=candidate.household, creditor=candidate.creditor, collector=candidate.collector, job=reminder.id,
+    )  # fmt: skip
+
+
+def _reference(reminder: Reminder, track: Track, channel: Channel) -> str:
+    """Names an attempt: the same for the same attempt, and telling nothing of the person."""
+    names = (reminder.tenant, reminder.recipient.id, reminder.id, channel, str(track.attempts + 1))
+    digest = hashlib.blake2b("\x1f".join(names).encode(), digest_size=16).digest()
+    return base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
+    """The one atomic step that makes a move come true."""
+    job, keys, member = errand.job, context.keys, errand.member
+    assert job is not None
+    change = Change(outputs=[(keys.receipts, "receipt", write_receipt(receipt)) for receipt in move.receipts])
+    match move:
+        case Go():
+            _claim_files(change, errand, move, keys)
+            if move.attempt.receipts:
+                change.puts.append((keys.reference(move.attempt.reference), str(member), context.idempotency_ms))
+        case Rest(drops=drops):
+            take_back(change, errand, drops, keys)
+            if not move.again:
+                rest(change, errand, context)
+    write_job(change, errand, context)
+    return change
+
+
+def write_job(change: Change, errand: Errand, context: Context) -> None:
+    """The job's record, in place of the one that was seen."""
+    assert errand.job is not None
+    m = errand.member
+    life = context.idempotency_ms
+    if change.schedule is not None and change.schedule[1] > 0:
+        life += max(0, min(change.schedule[1] - errand.job.accepted, 10 * 366 * 24 * HOUR))
+    record = write_record(errand.job)
+    change.record = RecordWrite(context.keys.job(m.tenant, m.recipient, m.job), errand.seen, record, life)
+
+
+def rest(change: Change, errand: Errand, context: Context) -> None:
+    """Puts the entry away, and the job into the schedule if somebody must look at it again."""
+    job, m = errand.job, errand.member
+    assert job is not None
+    assert errand.reminder is not None
+    change.ack = (errand.entry.stream, errand.entry.id.decode())
+    when = due(job, errand.reminder.ends, context.limits.doubt_ms)
+    if when is None:
+        return
+    change.schedule = (str(m), when)
+    waits = [track for track in job.tracks if track.state == "waiting"]
+    if waits:
+        selectors = [select_job(m.tenant, m.job), select_person(m.tenant, m.recipient)]
+        if m.account:
+            selectors.append(select_account(m.tenant, m.account))
+        if any(track.until is None for track in waits):
+            selectors.append(PAUSED)
+        change.selectors = selectors
+
+
+def take_back(change: Change, errand: Errand, drops: Sequence[str], keys: Keys) -> None:
+    """Takes contacts out of the files again, of which it is certain that they never were."""
+    m = errand.member
+    if drops:
+        change.files.append(FileWrite(keys.person(m.tenant, m.recipient), -1, (), drops, -FILE_LIFE_MS))
+        if m.household:
+            change.files.append(FileWrite(keys.household(m.tenant, m.household), -1, (), drops, -FILE_LIFE_MS))
+
+
+def _claim_files(change: Change, errand: Errand, go: Go, keys: Keys) -> None:
+    """The contact goes into the person's file, and into the household's, if nobody changed either since."""
+    m = errand.member
+    own, shared = go.versions
+    puts = (*go.contact, "h", m.household) if m.household else go.contact
+    drops = [*go.prune, *go.drops]
+    change.files.append(FileWrite(keys.person(m.tenant, m.recipient), own, puts, drops, go.life_ms))
+    if m.household:
+        household = keys.household(m.tenant, m.household)
+        change.files.append(FileWrite(household, shared, go.contact, go.drops, FILE_LIFE_MS))
+
+
+def pauses_of(sight: Sight) -> list[Pause]:
+    """The pauses in force, from the control document. What cannot be read pauses everything."""
+    found: list[Pause] = []
+    for raw in sight.pauses:
+        command = parse_command(raw)
+        found.append(command if isinstance(command, Pause) else Pause(id="?", at="1970-01-01T00:00:00Z", by="?"))
+    return found

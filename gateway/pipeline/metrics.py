@@ -1,0 +1,60 @@
+"""What is counted for those who have their own eyes. Labels are few and closed: no person, job or address is one."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.domain.receipt import Receipt
+
+
+class Metrics:
+    """The gateway's Prometheus metrics in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self.entries = self._counter("gateway_entries_total", "Inbound entries read", "stream")
+        self.duplicates = self._counter("gateway_duplicates_total", "Jobs enqueued again, never sent again", "lane")
+        self.dead = self._counter("gateway_dead_letters_total", "Inbound entries that could not be read", "stream")
+        self.receipts = self._counter("gateway_receipts_total", "Receipts given", "status", "channel")
+        self.outcomes = self._counter("gateway_provider_outcomes_total", "Answers of providers", "provider", "outcome")
+        self.conflicts = self._counter("gateway_conflicts_total", "Changes that lost a race and are made anew", "why")
+        self.orders = self._counter("gateway_orders_total", "Contacts, commands and provider receipts", "kind")
+        self.store_errors = self._counter("gateway_store_errors_total", "Failures of the store", "what")
+        self.in_flight = Gauge("gateway_in_flight", "Claims open at a provider", ["provider"], registry=self.registry)
+        self.backlog = Gauge(
+            "gateway_backlog_entries", "Entries on an inbound stream", ["stream"], registry=self.registry
+        )
+        self.waiting = Gauge("gateway_waiting_jobs", "Jobs in the schedule", registry=self.registry)
+        self.down = Gauge("gateway_provider_down", "1 while the breaker is open", ["provider"], registry=self.registry)
+        self.send_seconds = Histogram(
+            "gateway_send_duration_seconds", "Time that a send took", ["provider"], registry=self.registry,
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )  # fmt: skip
+        self._took: dict[str, Callable[[float], None]] = {}
+
+    def took(self, provider: str, seconds: float) -> None:
+        observe = self._took.get(provider)
+        if observe is None:
+            observe = self._took[provider] = self.send_seconds.labels(provider).observe
+        observe(seconds)
+
+    def told(self, receipts: Iterable[Receipt]) -> None:
+        for receipt in receipts:
+            self.receipts.add(receipt.status, receipt.channel or "")
+
+    def _counter(self, name: str, text: str, *labels: str) -> "Tally":
+        return Tally(Counter(name, text, list(labels), registry=self.registry))
+
+
+class Tally:
+    """A counter that looks its labels up once."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._children: dict[tuple[str, ...], Callable[[float], None]] = {}
+
+    def add(self, *labels: str, n: int = 1) -> None:
+        inc = self._children.get(labels)
+        if inc is None:
+            inc = self._children[labels] = self._counter.labels(*labels).inc
+        inc(n)

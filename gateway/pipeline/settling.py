@@ -1,0 +1,114 @@
+"""After the wire: what the provider's answer does to the job and the person's file, as one atomic change."""
+
+from msgspec import Struct
+
+from channels.contract import Outcome, ProviderReceipt, Unavailable
+from gateway.domain.clock import Instant
+from gateway.domain.errors import Fault
+from gateway.domain.lifecycle import Attempt, Track, report, settle
+from gateway.domain.receipt import Receipt
+from gateway.domain.reminder import parse_reminder
+from gateway.pipeline.desks import Desk
+from gateway.pipeline.errand import Errand, due, read_record, write_receipt, write_record
+from gateway.pipeline.files import FILE_LIFE_MS, read_file, write_contact
+from gateway.pipeline.line import Context, rest, take_back, write_job
+from gateway.pipeline.retry import Backoff
+from gateway.policy.facts import PastContact
+from gateway.store.keys import Keys, Member
+from gateway.store.redis import Change, FileWrite, RecordWrite, Seen
+
+
+class Landed(Struct):
+    """A send that is over: the errand that went, and the provider's answer."""
+
+    errand: Errand
+    attempt: Attempt
+    desk: Desk
+    outcome: Outcome
+
+
+class Settlement(Struct):
+    """The change that keeps an answer, the receipts in it, and whether the job goes on at once."""
+
+    change: Change
+    receipts: list[Receipt]
+    again: bool
+
+
+def settled(landed: Landed, now: Instant, context: Context, backoff: Backoff) -> Settlement:
+    """What is to be written of a send that is over."""
+    errand = landed.errand
+    job, reminder = errand.job, errand.reminder
+    assert job is not None
+    assert reminder is not None
+    change = Change()
+    receipts: list[Receipt] = []
+    track = job.track_of(landed.attempt.reference)
+    if track is not None:
+        retry_at = _retry_at(landed, track, now, context, backoff)
+        step = settle(job, track, reminder, landed.outcome, now, retry_at, context.limits)
+        receipts = step.receipts
+        change.outputs += [(context.keys.receipts, "receipt", write_receipt(receipt)) for receipt in receipts]
+        if step.contact == "take_back":
+            take_back(change, errand, [f"c:{landed.attempt.reference}"], context.keys)
+    again = any(track.state == "ready" for track in job.tracks)
+    if not again:
+        rest(change, errand, context)
+    write_job(change, errand, context)
+    return Settlement(change, receipts, again)
+
+
+def _retry_at(landed: Landed, track: Track, now: Instant, context: Context, backoff: Backoff) -> Instant | None:
+    """When to try again: at once where another provider of the channel has not been asked in this round."""
+    if not isinstance(landed.outcome, Unavailable):
+        return None
+    desks = context.house.desks.of[landed.desk.channel]
+    if track.tries % len(desks) and context.house.desks.alternatives(landed.desk, now):
+        return None
+    return backoff.next(now, -(-track.tries // len(desks)), landed.outcome.retry_after)
+
+
+def reported(receipt: ProviderReceipt, member: Member, seen: Seen, context: Context) -> Settlement | None:
+    """What a provider's own report changes, None if nothing. `seen` is an observation of the member."""
+    if seen.record is None:
+        return None
+    job = read_record(seen.record)
+    reminder = parse_reminder(bytes(job.doc)) if job.doc is not None else None
+    track = job.track_of(receipt.reference or "")
+    if track is None or track.attempt is None or reminder is None or isinstance(reminder, Fault):
+        return None
+    reference, waited = track.attempt.reference, track.state
+    step = report(job, track, reminder, receipt)
+    if not step.receipts and track.state == waited:
+        return None
+    keys = context.keys
+    change = Change(outputs=[(keys.receipts, "receipt", write_receipt(said)) for said in step.receipts])
+    if step.contact == "not_delivered":
+        _not_delivered(change, member, seen, f"c:{reference}", keys)
+    when = due(job, reminder.ends, context.limits.doubt_ms)
+    if not any(track.state in ("open", "ready") for track in job.tracks):
+        change.schedule = (str(member), -1 if when is None else when)
+    change.record = RecordWrite(
+        keys.job(member.tenant, member.recipient, member.job), seen.record, write_record(job), context.idempotency_ms
+    )
+    return Settlement(change, step.receipts, again=False)
+
+
+def _not_delivered(change: Change, member: Member, seen: Seen, name: str, keys: Keys) -> None:
+    """The contact stays, as one that was sent and did not arrive."""
+    person = read_file(seen.person)
+    for known, contact in zip(person.names, person.contacts, strict=True):
+        if known == name:
+            fields = write_contact(name.removeprefix("c:"), _only_sent(contact))
+            change.files.append(FileWrite(keys.person(member.tenant, member.recipient), -1, fields, (), -FILE_LIFE_MS))
+            if member.household:
+                household = keys.household(member.tenant, member.household)
+                change.files.append(FileWrite(household, -1, fields, (), -FILE_LIFE_MS))
+
+
+def _only_sent(contact: PastContact) -> PastContact:
+    return PastContact(
+        at=contact.at, channel=contact.channel, event="sent", direction=contact.direction, flags=contact.flags,
+        recipient=contact.recipient, account=contact.account, address=contact.address, household=contact.household,
+        creditor=contact.creditor, collector=contact.collector, job=contact.job,
+    )  # fmt: skip
