@@ -1,6 +1,5 @@
 """What people may order: cancel, stop, consent, resume, pause, unpause (CONTRACT 4). Each is in force within a second."""
 
-from typing import Literal
 
 import msgspec
 from msgspec import Struct, field

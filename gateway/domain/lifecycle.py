@@ -23,7 +23,7 @@ from gateway.domain.receipt import Reason, Receipt, Status, on_the_wire
 from gateway.domain.reminder import Reminder
 
 TrackState = Literal["ready", "waiting", "open", "sent", "in_doubt", "presumed", "ended"]
-_NO_METADATA = msgspec.Raw(b"{}")
+NOTHING = msgspec.Raw(b"null")
 
 
 class Attempt(Struct, omit_defaults=True, kw_only=True):
@@ -68,8 +68,8 @@ class Job(Struct, omit_defaults=True, kw_only=True):
     tracks: list[Track]
     told: int = 0
     """receipts given so far: the number of the next one, less one"""
-    doc: msgspec.Raw | None = None
-    """the reminder itself, while something may still follow"""
+    doc: msgspec.Raw = NOTHING
+    """the reminder itself, while something may still follow; else null"""
 
     @property
     def ended(self) -> bool:

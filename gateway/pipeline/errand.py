@@ -8,7 +8,7 @@ from msgspec import Struct
 from channels.contract import Channel, Message
 from gateway.domain.clock import Instant
 from gateway.domain.errors import Fault
-from gateway.domain.lifecycle import Attempt, Job, Track
+from gateway.domain.lifecycle import NOTHING, Attempt, Job, Track
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder, parse_reminder
 from gateway.pipeline.desks import Desk
@@ -82,8 +82,14 @@ def read_record(text: str) -> Job:
 def write_record(job: Job) -> str:
     """A record as text; the reminder goes with it only while something may still follow."""
     if job.ended:
-        job.doc = None
+        job.doc = NOTHING
     return _encode(job).decode()
+
+
+def reminder_of(job: Job) -> Reminder | None:
+    """The reminder that a record still keeps."""
+    reminder = None if job.doc == NOTHING else parse_reminder(bytes(job.doc))
+    return None if isinstance(reminder, Fault) else reminder
 
 
 def write_receipt(receipt: Receipt) -> str:

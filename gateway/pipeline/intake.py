@@ -17,7 +17,7 @@ from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
 from gateway.domain.errors import Fault
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import read_record
-from gateway.pipeline.files import FILE_LIFE_MS, PersonFile, digest, read_file, write_contact, write_state
+from gateway.pipeline.files import FILE_LIFE_MS, PersonFile, Unreadable, digest, read_file, write_contact, write_state
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.settling import reported
@@ -72,7 +72,10 @@ class Intake:
     async def _take_in(self, entries: list[Entry]) -> None:
         for entry in entries:
             self.metrics.entries.add(entry.stream)
-            fault = await self._one(entry)
+            try:
+                fault = await self._one(entry)
+            except (msgspec.DecodeError, Unreadable) as error:
+                fault = Fault("", f"what the store holds of this person or job cannot be read: {error}")
             if fault is not None:
                 await self.store.commit([dead_letter(entry, fault, self.clock.now(), self.context.keys)])
                 self.metrics.dead.add(entry.stream)

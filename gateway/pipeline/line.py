@@ -15,10 +15,9 @@ from msgspec import Struct, field
 from channels.contract import Channel, Message
 from gateway.domain.clock import HOUR, Instant
 from gateway.domain.command import Pause, parse_command
-from gateway.domain.errors import Fault
 from gateway.domain.lifecycle import Attempt, Limits, Track, begin, claim, defer, end, inherit, presume, unclaim
 from gateway.domain.receipt import Receipt
-from gateway.domain.reminder import Reminder, parse_reminder
+from gateway.domain.reminder import Reminder
 from gateway.pipeline.assess import Admit, Finish, Full, House, Postpone, View, assess
 from gateway.pipeline.errand import (
     Errand,
@@ -30,6 +29,7 @@ from gateway.pipeline.errand import (
     Unsure,
     due,
     read_record,
+    reminder_of,
     write_receipt,
     write_record,
 )
@@ -87,10 +87,9 @@ def _recognise(errand: Errand, seen: Seen, now: Instant) -> Skip | Unsure | None
     if errand.raw and job.entry != errand.key:
         return Skip.DUPLICATE
     if errand.reminder is None or not errand.raw:
-        reminder = parse_reminder(bytes(job.doc)) if job.doc is not None else None
-        if reminder is None or isinstance(reminder, Fault):
+        errand.reminder = reminder_of(job)
+        if errand.reminder is None:
             return Skip.LOST
-        errand.reminder = reminder
     errand.job = job
     return None
 

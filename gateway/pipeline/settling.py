@@ -4,12 +4,10 @@ from msgspec import Struct
 
 from channels.contract import Outcome, ProviderReceipt, Unavailable
 from gateway.domain.clock import Instant
-from gateway.domain.errors import Fault
 from gateway.domain.lifecycle import Attempt, Track, report, settle
 from gateway.domain.receipt import Receipt
-from gateway.domain.reminder import parse_reminder
 from gateway.pipeline.desks import Desk
-from gateway.pipeline.errand import Errand, due, read_record, write_receipt, write_record
+from gateway.pipeline.errand import Errand, due, read_record, reminder_of, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS, read_file, write_contact
 from gateway.pipeline.line import Context, rest, take_back, write_job
 from gateway.pipeline.retry import Backoff
@@ -73,9 +71,9 @@ def reported(receipt: ProviderReceipt, member: Member, seen: Seen, context: Cont
     if seen.record is None:
         return None
     job = read_record(seen.record)
-    reminder = parse_reminder(bytes(job.doc)) if job.doc is not None else None
+    reminder = reminder_of(job)
     track = job.track_of(receipt.reference or "")
-    if track is None or track.attempt is None or reminder is None or isinstance(reminder, Fault):
+    if track is None or track.attempt is None or reminder is None:
         return None
     reference, waited = track.attempt.reference, track.state
     step = report(job, track, reminder, receipt)
