@@ -1,4 +1,4 @@
-"""Measures one judgement: 12 rules over a person's file of 30 contacts. Prints µs of CPU; run `python benchmarks/judge.py`.
+"""Measures one judgement: 12 rules over a person's file of 30 contacts. Prints µs of CPU; needs no arguments.
 
 The goal is 25 µs. Each judgement gets a fresh case, as in the pipeline, so nothing sorted out of the history is reused.
 """

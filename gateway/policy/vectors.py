@@ -14,6 +14,8 @@ from gateway.policy.judge import judge
 from gateway.policy.rules.base import Common, Holidays, Rule
 from gateway.policy.rules.registry import read_rule
 
+UNJUDGED: Mapping[str, Any] = {"decision": "deny", "earliest": None, "blocked_by": []}
+
 
 class VectorError(ValueError):
     """What is wrong with a vector file, in a sentence."""
@@ -21,7 +23,8 @@ class VectorError(ValueError):
 
 def judge_file(data: bytes) -> Iterator[tuple[dict[str, Any], bool]]:
     """Every case of a file as `{"case", "decision", "earliest", "blocked_by"}`, and whether it agrees with its
-    `expect`, if it has one. Raises VectorError."""
+    `expect`, if it has one. A case that cannot be judged is denied, with the reason in `error`. Raises VectorError for
+    what is no vector file."""
     try:
         document = msgspec.json.decode(data)
     except msgspec.DecodeError as error:
@@ -29,20 +32,24 @@ def judge_file(data: bytes) -> Iterator[tuple[dict[str, Any], bool]]:
     vectors = document.get("vectors") if isinstance(document, dict) else None
     if not isinstance(vectors, list):
         raise VectorError("has no list `vectors`")
-    for vector in vectors:
-        yield from judge_vector(vector)
+    for number, vector in enumerate(vectors, 1):
+        cases = vector.get("cases") if isinstance(vector, dict) else None
+        if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+            raise VectorError(f"vector {number} has no list `cases`")
+        for case in cases:
+            yield _answer(vector, case)
 
 
-def judge_vector(vector: Any) -> Iterator[tuple[dict[str, Any], bool]]:
-    """The cases of one vector, as `judge_file` gives them. Raises VectorError."""
-    for case in vector["cases"]:
-        name = case.get("case", "?")
-        try:
-            answer = judge_case({**vector, **case.get("override", {})}, case)
-        except (VectorError, KeyError, TypeError, ValueError) as error:
-            raise VectorError(f"case {name}: {error if isinstance(error, ValueError) else repr(error)}") from error
-        expect = case.get("expect")
-        yield {"case": name, **answer}, expect is None or all(answer[key] == expect[key] for key in expect)
+def _answer(vector: dict[str, Any], case: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    expect = case.get("expect")
+    try:
+        answer = judge_case({**vector, **case.get("override", {})}, case)
+    except KeyError as error:
+        answer = {**UNJUDGED, "error": f"{error} is missing"}
+    except (TypeError, ValueError, AttributeError) as error:
+        answer = {**UNJUDGED, "error": str(error)}
+    agrees = "error" not in answer and (expect is None or all(answer.get(key) == expect[key] for key in expect))
+    return {"case": case.get("case"), **answer}, agrees
 
 
 def judge_case(vector: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""Where a person may be: what the job says wins, what it does not is inferred, and conflicting evidence all counts."""
+
+import pytest
+
+from gateway.domain.places import Place, country_zones, jurisdiction_fault, locate, parents, time_zone_fault
+
+
+def test_what_the_job_says_wins_alone() -> None:
+    place = locate("Asia/Tokyo", "+12125550123", "US-FL", "CN")
+    assert place == Place(("Asia/Tokyo",), ("US-FL", "US"), {})
+
+
+def test_a_number_of_the_jurisdiction_narrows_its_zones() -> None:
+    assert locate(None, "+12125550123", "US", "CN").zones == ("America/New_York",)
+    assert locate(None, "+12125550123", "US", "CN").inferred == {"time_zone": "phone"}
+
+
+def test_a_number_says_the_jurisdiction_if_nobody_else_does() -> None:
+    place = locate(None, "+8613800138000", None, "US")
+    assert place == Place(("Asia/Shanghai",), ("CN",), {"jurisdiction": "phone", "time_zone": "phone"})
+
+
+def test_a_number_that_is_not_in_use_still_belongs_to_a_country() -> None:
+    place = locate(None, "+447700900123", None, "US")
+    assert (place.zones, place.jurisdictions) == (("Europe/London",), ("GB",))
+
+
+def test_a_number_of_another_country_is_a_second_place() -> None:
+    place = locate(None, "+81312345678", "US", "CN")
+    assert place.jurisdictions == ("US",)
+    assert {"Asia/Tokyo", "America/New_York", "Pacific/Honolulu"} <= set(place.zones)
+    assert place.inferred == {"time_zone": "phone and jurisdiction"}
+    assert "Europe/London" in locate(None, "+447700900123", "US", "CN").zones
+
+
+def test_without_any_evidence_the_default_counts() -> None:
+    place = locate(None, None, None, "DE")
+    assert place == Place(("Europe/Berlin",), ("DE",), {"jurisdiction": "default", "time_zone": "jurisdiction"})
+    assert locate(None, "+99999", None, "DE").zones == ("Europe/Berlin",)
+
+
+def test_a_subdivision_has_the_zones_of_its_country() -> None:
+    assert locate(None, None, "US-FL", "CN").zones == country_zones("US")
+
+
+def test_zones_whose_clocks_always_agree_are_one() -> None:
+    zones = country_zones("US")
+    assert "America/New_York" in zones
+    assert "America/Detroit" not in zones
+    assert "America/Phoenix" in zones
+    assert len(zones) <= 9
+
+
+def test_all_of_china_runs_on_beijing_time_unless_the_job_says_otherwise() -> None:
+    assert country_zones("CN") == ("Asia/Shanghai",)
+    assert locate("Asia/Urumqi", None, "CN", "US").zones == ("Asia/Urumqi",)
+
+
+def test_what_nobody_knows_has_no_zone() -> None:
+    assert locate("Mars/Olympus", "+12125550123", "US", "CN").zones == ()
+    assert locate(None, None, "XX", "CN").zones == ()
+
+
+def test_parents_run_from_the_most_specific() -> None:
+    assert parents("US-FL") == ("US-FL", "US")
+    assert parents("CN") == ("CN",)
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "EST5EDT4", "Asia/Shanghai\0", "x" * 300])
+def test_a_zone_that_does_not_exist_is_a_sentence_that_names_the_field(name: str) -> None:
+    assert (time_zone_fault(name) or "").startswith("recipient.time_zone is ")
+    assert time_zone_fault("Asia/Kathmandu") is None
+
+
+@pytest.mark.parametrize("code", ["us", "USA", "US-", "US-FLOR", "XX", "", "house"])
+def test_a_jurisdiction_that_is_none_is_a_sentence_that_names_the_field(code: str) -> None:
+    assert (jurisdiction_fault(code) or "").startswith("recipient.jurisdiction is ")
+    assert jurisdiction_fault("US-FL") is None
