@@ -1,0 +1,49 @@
+"""Opens the port of the role `web` and answers on it; what a client sends never ends in a traceback."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway.web.ops import HEALTH, REGISTRY, Health, healthz, metrics, readyz
+from gateway.web.problem import problems
+
+MAX_BODY_BYTES = 1024 * 1024
+# How long a request that is being answered when the process ends may take.
+SHUTDOWN_S = 3.0
+
+# aiohttp writes a traceback for every malformed request: that is the client's mistake and none of ours.
+_mute = logging.Logger("gateway.web.mute")
+_mute.addHandler(logging.NullHandler())
+
+
+def application(health: Health, registry: CollectorRegistry) -> web.Application:
+    """The routes, and what they need to answer."""
+    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
+    app[HEALTH] = health
+    app[REGISTRY] = registry
+    app.add_routes(
+        [
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", metrics),
+        ]
+    )
+    return app
+
+
+@asynccontextmanager
+async def serve_web(host: str, port: int, health: Health, registry: CollectorRegistry) -> AsyncIterator[int]:
+    """Listens until the end of the block; gives the port, which is another than `port` if that is 0.
+
+    Raises OSError if the port cannot be had.
+    """
+    runner = web.AppRunner(application(health, registry), access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
