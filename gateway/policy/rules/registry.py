@@ -3,16 +3,22 @@
 from gateway.policy.fields import Fault, Fields
 from gateway.policy.rules.base import Common, Rule
 from gateway.policy.rules.cap import Cap
+from gateway.policy.rules.channel_lock import ChannelLock
+from gateway.policy.rules.cooloff import Cooloff
+from gateway.policy.rules.spacing import Spacing
 from gateway.policy.rules.stop import Stop
 from gateway.policy.rules.window import Window
 
 KINDS: dict[str, type[Rule]] = {
     "cap": Cap,
+    "channel_lock": ChannelLock,
+    "cooloff": Cooloff,
+    "spacing": Spacing,
     "stop": Stop,
     "window": Window,
 }
 
-PLANNED = ("cooloff", "channel_lock", "spacing", "require", "blackout", "content")
+PLANNED = ("require", "blackout", "content")
 """Kinds of the policy language that this release does not implement: a rule of such a kind must not load silently."""
 
 

@@ -1,0 +1,95 @@
+"""What `cap`, `cooloff` and `spacing` share: at most so many counted contacts within some time of the past."""
+
+from bisect import bisect_left, bisect_right
+from functools import partial
+from typing import Any
+
+from gateway.domain.clock import Instant
+from gateway.policy.facts import Case, PastContact
+from gateway.policy.rules.base import Rule, leap, shown
+from gateway.policy.tally import Tally
+from gateway.policy.within import Within
+
+
+class Counting(Rule, frozen=True, kw_only=True):
+    """Blocks while `max` counted contacts lie within the time. `after` are the events that wake it: it sleeps until the
+    first of them, and counts from that one on."""
+
+    within: Within
+    tally: Tally
+    max: int = 1
+    after: Tally | None = None
+
+    def _opens(self, case: Case, at: Instant) -> Instant | None:
+        zones = self.zones(case)
+        if not zones:
+            return None
+        if self.max == 0:
+            woken = self._woken(case)
+            return at if woken is None or at < woken else None
+        times = self._times(case)
+        if len(times) < self.max:
+            return at
+        if len(zones) == 1 and self._frees_in(zones[0], times, at) == at:
+            return at
+        return leap([partial(self._frees_in, name, times) for name in zones], at)
+
+    def _times(self, case: Case) -> list[Instant]:
+        """When the contacts were made that count, oldest first."""
+        times = self.tally.times(case)
+        if self.after is None:
+            return times
+        woken = self._woken(case)
+        return [] if woken is None else times[bisect_left(times, woken) :]
+
+    def _frees_in(self, name: str, times: list[Instant], at: Instant) -> Instant:
+        """When the oldest of the last `max` contacts up to `at` no longer counts; more may have been made by then."""
+        oldest = bisect_right(times, at) - self.max
+        if oldest < 0 or times[oldest] + self.within.longest <= at:
+            return at
+        return max(at, self.within.frees(name, times[oldest]))
+
+    def _closes(self, case: Case, at: Instant) -> Instant | None:
+        """A cap that is open can close only at a contact that is made, or at the event that wakes it."""
+        if self.max == 0:
+            woken = self._woken(case)
+            return woken if woken is not None and woken > at else None
+        times = self._times(case)
+        if not times or times[-1] <= at:
+            return None
+        return next((time for time in times[bisect_right(times, at) :] if self._opens(case, time) != time), None)
+
+    def _woken(self, case: Case) -> Instant | None:
+        """Since when the cap counts; None while it sleeps. Without `active_after` it has always been awake."""
+        if self.after is None:
+            return -(2**62)
+        return next((contact.at for contact in self.after.contacts(case)), None)
+
+    def code(self, case: Case, at: Instant) -> str:
+        return "limit"
+
+    def figures(self, case: Case, at: Instant) -> dict[str, Any]:
+        """The contacts that use the slots, in the zone in which most of them count."""
+        names = self.zones(case)
+        taken = max((self._taken(case, name, at) for name in names), key=len, default=[])
+        return {
+            "max": self.max,
+            "within": str(self.within),
+            "clock": self.clock,
+            "counted": len(taken),
+            "contacts": [
+                {"at": shown(past.at), "channel": past.channel, "event": past.event, "account": past.account}
+                for past in taken
+            ],
+            "frees": shown(self._opens(case, at)),
+        }
+
+    def _taken(self, case: Case, name: str, at: Instant) -> list[PastContact]:
+        woken = self._woken(case)
+        if woken is None:
+            return []
+        return [
+            contact
+            for contact in self.tally.contacts(case)
+            if woken <= contact.at <= at and self.within.frees(name, contact.at) > at
+        ]
