@@ -13,6 +13,7 @@ _LABEL = (
 _MAILBOX = re.compile(
     rf"(?P<local>{_ATOM}(?:\.{_ATOM})*|{_QUOTED})@(?P<domain>{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Za-z:.]+\])"
 )
+_ASCII_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)*")
 LOCAL_LIMIT_BYTES = 64
 MAILBOX_LIMIT_BYTES = 254
 
@@ -42,6 +43,9 @@ def mailbox(text: str) -> Mailbox | None:
         try:
             domain = domain.encode("idna").decode("ascii")
         except UnicodeError:
+            return None
+        # Its normalisation can make a space, or an @, of what looked harmless.
+        if _ASCII_DOMAIN.fullmatch(domain) is None:
             return None
     size = len(local.encode()), len(domain)
     if size[0] > LOCAL_LIMIT_BYTES or sum(size) + 1 > MAILBOX_LIMIT_BYTES:

@@ -9,7 +9,7 @@ import re
 import ssl
 from typing import Annotated, Literal
 
-from aiosmtplib import SMTPException, SMTPResponse, SMTPServerDisconnected
+from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException, SMTPServerDisconnected
 from msgspec import Meta, Struct, field
 
 from channels.contract import Accepted, Facts, Fault, InDoubt, Message, Outcome, Refused, Surroundings, Unavailable
@@ -26,7 +26,7 @@ FACTS = Facts(kind="smtp", channel="email", receipts=False)
 AUTH_CODES = (530, 534, 535, 538)
 START_INPUT = 354
 
-_ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\b")
+_ENHANCED = re.compile(r"([45])\.(\d{1,3})\.(\d{1,3})\b")
 
 
 class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -179,17 +179,20 @@ async def _speak(line: Line, envelope: _Envelope, progress: _Progress) -> Outcom
     return _refusal(reply, at_recipient=False)
 
 
-def _refusal(reply: SMTPResponse, *, at_recipient: bool) -> Refused | Unavailable | InDoubt:
-    """The enhanced status code (RFC 3463) speaks first, the basic one where there is none."""
+def _refusal(reply: SMTPResponse, *, at_recipient: bool) -> Refused | Unavailable:
+    """The enhanced status code (RFC 3463) speaks first, the basic one where there is none.
+
+    Raises SMTPResponseException for a reply that is no refusal and was not to be expected here.
+    """
+    if reply.code // 100 not in (4, 5):
+        raise SMTPResponseException(reply.code, reply.message)
     found = _ENHANCED.match(reply.message)
     code = f"{reply.code} {found[0]}" if found else str(reply.code)
     words = reply.message[:200]
     kind = int(found[1]) if found else reply.code // 100
     if kind == 4 or reply.code in AUTH_CODES:
         return Unavailable(code, words)
-    if kind == 5:
-        return Refused(code, words, address=bool(at_recipient and found and found[2] == "1"))
-    return InDoubt(code, words)
+    return Refused(code, words, address=bool(at_recipient and found and found[2] == "1"))
 
 
 def _lost(progress: _Progress, code: str, words: str) -> Unavailable | InDoubt:

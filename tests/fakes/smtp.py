@@ -7,10 +7,11 @@ end of the message); a deed is a reply such as `550 5.1.1 no such user`, or `dro
 
 import asyncio
 import random
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
@@ -25,7 +26,13 @@ class Mail(NamedTuple):
 
 class FakeSmtp:
     def __init__(
-        self, rate: float = 0.0, seed: int = 0, *, utf8: bool = True, login: tuple[str, str] | None = None
+        self,
+        rate: float = 0.0,
+        seed: int = 0,
+        *,
+        utf8: bool = True,
+        login: tuple[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.script: deque[tuple[str, str]] = deque()
         self.rule: Callable[[str, str], str | None] | None = None
@@ -36,6 +43,8 @@ class FakeSmtp:
         self.rate = rate
         self.login = login
         self.utf8 = utf8
+        self.tls = tls
+        """Offered by STARTTLS, and demanded."""
         self.servers: set[_Server] = set()
         self._lots = random.Random(seed)
 
@@ -53,8 +62,7 @@ class FakeSmtp:
     def hang_up(self) -> None:
         """Cuts all connections, as a relay does with idle ones."""
         for server in list(self.servers):
-            if server.transport is not None:
-                server.transport.abort()
+            server.cut()
 
     def deed(self, stage: str, value: str) -> str | None:
         if self.script and self.script[0][0] == stage:
@@ -94,6 +102,7 @@ class FakeSmtp:
 class _Server(SMTP):
     def __init__(self, fake: FakeSmtp) -> None:
         options: dict[str, Any] = {"authenticator": self._login, "auth_require_tls": False} if fake.login else {}
+        options |= {"tls_context": fake.tls, "require_starttls": True} if fake.tls else {}
         super().__init__(fake, enable_SMTPUTF8=fake.utf8, hostname="fake.test", **options)
         self.fake = fake
 
@@ -110,6 +119,10 @@ class _Server(SMTP):
         self.fake.servers.discard(self)
         super().connection_lost(error)
 
+    def cut(self) -> None:
+        if self.transport is not None:
+            cast(asyncio.WriteTransport, self.transport).abort()
+
     async def smtp_DATA(self, arg: str) -> None:
         reply = await self.play("DATA", "")
         if reply is not None:
@@ -124,8 +137,8 @@ class _Server(SMTP):
     async def act(self, deed: str) -> str:
         if deed == "hang":
             await asyncio.Event().wait()
-        if deed == "drop" and self.transport is not None:
-            self.transport.abort()
+        if deed == "drop":
+            self.cut()
         return "what?" if deed == "garbage" else deed
 
 

@@ -107,9 +107,9 @@ class HttpFake:
         if deed == "hang":
             await asyncio.Event().wait()
         if deed == "half":
-            transport.write(b'HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{"sid": "SM')  # type: ignore[attr-defined]
+            transport.write(b'HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{"sid": "SM')
         if deed == "not-http":
-            transport.write(b"\x16\x03\x01 this is not HTTP\r\n\r\n")  # type: ignore[attr-defined]
+            transport.write(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
         await asyncio.sleep(0.01 if deed != "reset" else 0)
         transport.abort()
         return web.Response()
