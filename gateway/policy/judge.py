@@ -52,8 +52,8 @@ def first_common(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | No
 
 def closing(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | None:
     """The first instant after `at` at which a rule blocks, if none does at `at`; None if none is within the horizon."""
-    ends = [rule.closes(case, at) for rule in rules]
-    return min((end for end in ends if end is not None), default=None)
+    ends = [end for rule in rules if (end := rule.closes(case, at)) is not None]
+    return min(ends, default=None)
 
 
 def knows_time(case: Case) -> bool:

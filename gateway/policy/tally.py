@@ -27,15 +27,18 @@ class Tally(Struct, frozen=True):
 
     counts: tuple[str, ...]
     scope: tuple[str, ...]
-    excepting: tuple[str, ...] = ()
+    excepting: frozenset[str] = frozenset()
 
     def contacts(self, case: Case) -> list[PastContact]:
         """The counted contacts, oldest first, also those later than the moment judged."""
         counts, excepting = matching(self.counts), self.excepting
+        inbound = _INBOUND if _INBOUND in excepting else None
         return [
             contact
             for contact in in_scope(case, self.scope)
-            if counts[contact.channel, contact.event] and not (excepting and _excepted(contact, excepting))
+            if counts[contact.channel, contact.event]
+            and contact.direction != inbound
+            and (not contact.flags or excepting.isdisjoint(contact.flags))
         ]
 
     def times(self, case: Case) -> list[Instant]:
@@ -52,7 +55,7 @@ def read_tally(fields: Fields, default: tuple[str, ...] = ()) -> Tally:
     if "scope" not in fields:
         fields.wrong("scope", f"is missing; it lists keys that must agree, out of {', '.join(SCOPES)}")
     scope = fields.words("scope", one_of=SCOPES)
-    return Tally(read_counts(fields, "counts", default), scope, fields.words("except"))
+    return Tally(read_counts(fields, "counts", default), scope, frozenset(fields.words("except")))
 
 
 def read_counts(fields: Fields, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -100,12 +103,6 @@ class Matching(dict[tuple[str, str], bool]):
 
 matching = lru_cache(maxsize=1024)(Matching)
 """The matching of a tuple of `counts`, one for each."""
-
-
-def _excepted(contact: PastContact, excepting: tuple[str, ...]) -> bool:
-    if contact.direction == _INBOUND and _INBOUND in excepting:
-        return True
-    return bool(contact.flags) and any(flag in excepting for flag in contact.flags)
 
 
 _when: Any = attrgetter("at")

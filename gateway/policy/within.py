@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from gateway.domain.clock import DAY, SECOND, Instant
 from gateway.domain.walltime import Day, date_of, day_number, day_of, day_start, weekday
@@ -21,11 +22,12 @@ class Within(Struct, frozen=True):
     unit: Unit
     size: int = 1
     start: int = 0
+    longest: int = 0
+    """Milliseconds after which a contact has surely ceased to count, whatever the clocks did; worked out."""
 
-    @property
-    def longest(self) -> int:
-        """Milliseconds after which a contact has surely ceased to count, whatever the clocks did."""
-        return self.size if self.unit == "rolling" else (_LONGEST[self.unit] + self.size) * DAY
+    def __post_init__(self) -> None:
+        longest = self.size if self.unit == "rolling" else (_LONGEST[self.unit] + self.size) * DAY
+        force_setattr(self, "longest", longest)
 
     def frees(self, zone: str, at: Instant) -> Instant:
         """When a contact made at `at` no longer counts."""

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from gateway.domain.clock import DAY, HOUR, Instant, format_instant, zone
 from gateway.domain.ruling import Finding, Otherwise
@@ -28,6 +29,8 @@ OTHERWISE = ("defer", "drop", "next_channel", "approve", "warn")
 _EARLIEST_DATE = 14 * HOUR
 _LATEST_DATE = 12 * HOUR
 """A local date begins at most this long before and after its midnight in UTC."""
+
+_EVER = -(2**62)
 
 Holidays = frozenset[Day]
 
@@ -65,6 +68,16 @@ class Rule(Struct, frozen=True, kw_only=True):
     clock: str = RECIPIENT
     since: Day | None = None
     until: Day | None = None
+    settled: Instant = _EVER
+    """From here on the rule has begun to hold on every clock of the earth; worked out from `since`."""
+    fades: Instant = -_EVER
+    """Up to here it surely holds, and for a whole horizon more; worked out from `until`."""
+
+    def __post_init__(self) -> None:
+        if self.since is not None:
+            force_setattr(self, "settled", self.since * DAY + _LATEST_DATE)
+        if self.until is not None:
+            force_setattr(self, "fades", self.until * DAY - _EARLIEST_DATE - HORIZON)
 
     @classmethod
     def read(cls, fields: Fields, common: Common) -> Self:
@@ -118,7 +131,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         """The first instant, `at` or later, at which the rule does not block; None if none is within the horizon."""
         if not self.selection.selects(case.candidate):
             return at
-        if self.holds(at):
+        if self.settled <= at < self.fades:
             return self._opens(case, at)
         begins, ends = self.in_force(case, at)
         if (begins is not None and at < begins) or (ends is not None and at >= ends):
@@ -131,7 +144,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         the horizon."""
         if not self.selection.selects(case.candidate):
             return None
-        if self.until is None and self.holds(at):
+        if self.settled <= at < self.fades:
             found = self._closes(case, at)
             return None if found is None or found > at + HORIZON else found
         begins, ends = self.in_force(case, at)
@@ -160,16 +173,9 @@ class Rule(Struct, frozen=True, kw_only=True):
             figures=self.figures(case, at),
         )
 
-    def holds(self, at: Instant) -> bool:
-        """Whether the rule surely is in force, on every clock of the earth, and will be throughout the horizon."""
-        return (self.since is None or at >= self.since * DAY + _LATEST_DATE) and (
-            self.until is None or at < self.until * DAY - _EARLIEST_DATE - HORIZON
-        )
-
     def holds_at(self, at: Instant) -> bool:
         """Whether the rule surely is in force at a moment, on every clock of the earth."""
-        ended = self.until is not None and at >= self.until * DAY - _EARLIEST_DATE
-        return (self.since is None or at >= self.since * DAY + _LATEST_DATE) and not ended
+        return self.settled <= at < self.fades + HORIZON
 
     # Whose clock.
 
