@@ -7,6 +7,7 @@ why the commands are spoken one by one and not by `sendmail`, which cannot say h
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException, SMTPServerDisconnected
@@ -73,6 +74,7 @@ class _Envelope(Struct, frozen=True):
     data: bytes
     utf8: bool
     message_id: str
+    expires_at: int
 
 
 class _Progress:
@@ -95,6 +97,7 @@ class Smtp:
         self._bounces = mailbox(settings.bounces) if settings.bounces else None
         self._letterhead = Letterhead(sender(name, self._from), self._from.domain, settings.unsubscribe)
         self._signer = _signer(settings)
+        self._now = surroundings.now
         self._pool = Pool(_relay(settings, self._from.domain).line, settings.connections)
 
     async def start(self) -> None:
@@ -137,13 +140,14 @@ class Smtp:
             data=data.replace(b"\r\n.", b"\r\n..") + b".\r\n",
             utf8=to.needs_utf8,
             message_id=self._letterhead.message_id(message.reference),
+            expires_at=message.expires_at,
         )
 
     async def _transact(self, envelope: _Envelope, progress: _Progress) -> Outcome:
         line = await self._pool.take()
         kept = False
         try:
-            result = await _speak(line, envelope, progress)
+            result = await _speak(line, envelope, progress, self._now)
             kept = True
             return result
         finally:
@@ -153,7 +157,7 @@ class Smtp:
                 self._pool.drop(line)
 
 
-async def _speak(line: Line, envelope: _Envelope, progress: _Progress) -> Outcome:
+async def _speak(line: Line, envelope: _Envelope, progress: _Progress, now: Callable[[], int]) -> Outcome:
     """One transaction. Raises SMTPException or OSError where the conversation breaks."""
     smtp = line.smtp
     if envelope.utf8 and not smtp.supports_extension("smtputf8"):
@@ -163,6 +167,9 @@ async def _speak(line: Line, envelope: _Envelope, progress: _Progress) -> Outcom
         reply = await smtp.execute_command(*command)
         if not 200 <= reply.code < 300:
             return _refusal(reply, at_recipient=command is envelope.rcpt)
+    # A relay cannot be told when a message dies, and the wait for a connection may have been long.
+    if now() >= envelope.expires_at:
+        return Unavailable("too_late", "the lawful window closed while waiting for the relay")
     reply = await smtp.execute_command(b"DATA")
     if reply.code != START_INPUT:
         return _refusal(reply, at_recipient=False)

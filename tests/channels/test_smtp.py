@@ -150,6 +150,12 @@ async def test_an_address_that_is_not_ascii_needs_smtputf8(rig: Rig, fake: FakeS
     assert seen.address
 
 
+async def test_a_window_that_closed_while_waiting_sends_nothing(rig: Rig, fake: FakeSmtp) -> None:
+    rig.message = lambda **_: mail(expires_at=rig.house.time)
+    assert isinstance(await once(rig), Unavailable)
+    assert not fake.log
+
+
 class TestConnections:
     async def test_are_kept_and_no_more_than_allowed(self, rig: Rig, fake: FakeSmtp) -> None:
         provider = rig.build()
