@@ -177,7 +177,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config | list[Fault]:
     found: list[Fault] = []
     own = {} if path is None else read_file(path, found)
     unset: list[Fault] = []
-    folder = Path.cwd() if path is None else path.resolve().parent
+    # Not resolved: a file may be a link into a place where nothing else lies, as Kubernetes mounts it.
+    folder = Path.cwd() if path is None else path.absolute().parent
     document = _located(_merged(fill(own, environ, unset)), folder)
     misfits: list[Fault] = []
     document["channels"] = _channels(document["channels"], folder, misfits)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 import redis.asyncio as redis
 from rich.console import Console
-from rich.progress import Progress, TextColumn
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from gateway import app
 from gateway.cli.terminal import STDIN, Quit, add_config, complain, read_config
@@ -64,7 +64,7 @@ async def _send(config: Config, stream: str, jobs: Iterator[Job]) -> tuple[int, 
             try:
                 await _enqueue(store, stream, good)
             except redis.RedisError as error:
-                raise Quit(f"the store cannot be used: {error}; {sent} were enqueued: send the file again") from None
+                raise Quit(f"the store cannot be used: {error}; {sent} are sure to be enqueued: send again") from None
             sent += len(good)
             progress.update(progress.task_ids[0], completed=sent)
     return sent, refused
@@ -84,7 +84,11 @@ async def _enqueue(store: redis.Redis, stream: str, jobs: list[bytes]) -> None:
     async with store.pipeline(transaction=False) as pipe:
         for raw in jobs:
             pipe.xadd(stream, {"job": raw})
-        await pipe.execute()
+        # If it raised by itself, the text of the error would quote the document.
+        answers = await pipe.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
 
 
 def _jobs(file: BinaryIO) -> Iterator[Job]:
@@ -130,7 +134,12 @@ def _documents(raw: bytes) -> list[Job] | None:
 async def _progress() -> AsyncIterator[Progress]:
     """A count on standard error, where somebody can see it."""
     console = Console(stderr=True)
-    columns = TextColumn("{task.completed} enqueued"), TextColumn("{task.speed:.0f}/s")
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        TextColumn("{task.completed} enqueued"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         progress.add_task("", total=None)
         yield progress

@@ -1,6 +1,10 @@
 """Jobs from a file to the stream: the good ones as they stand, the bad ones told."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,4 +105,30 @@ def test_a_store_that_goes_away_is_one_line(gateway: Terminal, house: House) -> 
     house.config.write_text("redis: {url: 'redis://127.0.0.1:1/0'}")
     told = gateway("send", "--config", house.config, "-", stdin=lines(job()))
     assert (told.status, told.out, len(told.complaints)) == (1, "", 1)
-    assert "0 were enqueued" in told.err
+    assert "0 are sure to be enqueued" in told.err
+
+
+def test_a_store_that_refuses_is_one_line_that_quotes_nobody(gateway: Terminal, house: House) -> None:
+    house.ask("SET", "t:reminders", "not a stream")
+    told = gateway("send", "--config", house.config, "-", stdin=lines(job(account="secret-7")))
+    assert (told.status, told.out, len(told.complaints)) == (1, "", 1)
+    assert "WRONGTYPE" in told.err
+    assert "secret-7" not in told.err
+
+
+def test_on_a_terminal_the_progress_is_shown_and_cleared(house: House, tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_bytes(lines(*(job(number) for number in range(2000))))
+    command = "import sys; from gateway.cli.main import main; sys.exit(main())"
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", command, "send", "--config", str(house.config), str(tmp_path / "jobs")],
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as terminal:
+        shown = terminal.read1(100_000)
+    assert done.stdout == b"2000 enqueued on t:reminders\n"
+    assert b"2000 enqueued" in shown
+    assert b"Traceback" not in shown
