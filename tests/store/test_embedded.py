@@ -81,6 +81,10 @@ def lives(pid: int) -> bool:
         return False
 
 
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 async def gone(pid: int) -> None:
     for _ in range(500):
         if not lives(pid):
@@ -161,6 +165,28 @@ async def test_the_server_dies_with_a_killed_owner_when_nobody_else_needs_it(tmp
         pid = await server_pid(url)
         owner.kill()
         await gone(pid)
+
+
+async def test_many_that_start_at_once_share_one_server_and_so_do_those_left_when_its_owner_is_killed(
+    tmp_path: Path,
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        started = await asyncio.gather(*(stack.enter_async_context(gateway(tmp_path)) for _ in range(6)))
+        assert len({await server_pid(url) for _, url in started}) == 1
+        left = [process for process, _ in started]
+        url = started[0][1]
+        for _ in range(4):
+            first = await server_pid(url)
+            owner = next(process for process in left if process.pid == parent(first))
+            owner.kill()
+            left.remove(owner)
+            await gone(first)
+            store = await eventually(url)
+            await store.incr("kills")
+            await store.aclose()
+        async with client(url) as store:
+            assert await store.get("kills") == b"4"
+        assert parent(await server_pid(url)) in {process.pid for process in left}
 
 
 async def test_an_interrupt_in_the_terminal_does_not_reach_the_server(tmp_path: Path) -> None:
