@@ -14,6 +14,10 @@ DOWN_FIRST_MS, DOWN_MOST_MS = 1 * SECOND, 30 * SECOND
 TOKEN_LIFE_MS = 100
 """A granted message of the rate that is not used at once is not saved up: rates hold over every second."""
 PARK_AT_LEAST_MS = 250
+FIRST_GUESS_MS = 100
+"""how long a send is thought to take before one has been seen"""
+SMOOTHING = 16
+"""sends over which the mean is taken"""
 
 
 class Desk:
@@ -25,9 +29,8 @@ class Desk:
         self.down_until: Instant = 0
         self._failures = 0
         self._tokens, self._tokens_until = 0, 0
-        self._pace = 0.0
-        self._done, self._since = 0, 0
-        self._tail: Instant = 0
+        self._took_ms = float(FIRST_GUESS_MS)
+        self._tail = 0.0
 
     def wants_tokens(self, now: Instant) -> bool:
         """Whether messages of the rate must be leased before anything can go."""
@@ -49,8 +52,9 @@ class Desk:
     def give_back(self) -> None:
         self.free += 1
 
-    def learn(self, outcome: Outcome, now: Instant) -> None:
+    def learn(self, outcome: Outcome, now: Instant, took_ms: int) -> None:
         """Opens the breaker after failures in a row, for twice as long each time; any answer closes it."""
+        self._took_ms += (took_ms - self._took_ms) / SMOOTHING
         match outcome:
             case Accepted() | Refused():
                 self._failures, self.down_until = 0, 0
@@ -62,19 +66,13 @@ class Desk:
                     self.down_until = now + max(wait, int(min(retry_after or 0, 60) * SECOND))
             case InDoubt():
                 pass
-        self._count(now)
 
     def next_turn(self, now: Instant) -> Instant:
-        """When a job that finds no room should come again: in line behind those told before it."""
-        step = SECOND / max(self.rate or self._pace, 1.0)
-        self._tail = max(self._tail, now + PARK_AT_LEAST_MS) + int(step)
-        return self._tail
-
-    def _count(self, now: Instant) -> None:
-        self._done += 1
-        if now - self._since >= SECOND:
-            self._pace = self._done * SECOND / (now - self._since) if self._since else 0.0
-            self._done, self._since = 0, now
+        """When a job that finds no room should come again: in line behind those told before it, at the pace that the
+        slots allow. What was sent lately says nothing of that: a provider that rested is not a slow one."""
+        step = SECOND / self.rate if self.rate else max(self._took_ms, 1.0) / self.slots
+        self._tail = max(self._tail, now + PARK_AT_LEAST_MS) + step
+        return int(self._tail)
 
 
 class Wait(Struct, frozen=True):

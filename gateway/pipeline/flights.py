@@ -50,7 +50,7 @@ class Flights:
         began = self.clock.now()
         outcome = await self._attempt(attempt, desk, message)
         now = self.clock.now()
-        desk.learn(outcome, now)
+        desk.learn(outcome, now, now - began)
         self.metrics.outcomes.add(desk.name, type(outcome).__name__)
         self.metrics.took(desk.name, (now - began) / 1000)
         self._landed.append(Landed(errand, attempt, desk, outcome))
