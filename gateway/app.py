@@ -14,9 +14,9 @@ import structlog
 from msgspec import Struct
 
 from channels import catalogue
-from channels.contract import Channel, Provider, ProviderReceipt, Surroundings
+from channels.contract import Channel, ProviderReceipt, Surroundings
 from gateway.config import Config
-from gateway.domain.clock import Clock
+from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.lifecycle import Limits
 from gateway.pipeline.assess import House
 from gateway.pipeline.desks import Desk, Desks
@@ -33,8 +33,11 @@ from gateway.store.keys import Keys
 from gateway.store.redis import Store, StoreError, client
 from gateway.store.seats import seat
 from gateway.store.streams import Inbox
+from gateway.web.ops import Health
+from gateway.web.server import serve_web
 
-ROLES = ("worker", "web")
+ROLES = ("worker", "web", "ledger")
+"""The ledger has nothing to write yet: its role starts, and waits for the stop."""
 START_PAUSE_S = 0.5
 
 log = structlog.get_logger("gateway.app")
@@ -123,9 +126,9 @@ class Plant(Struct, frozen=True):
     worker: Worker
     intake: Intake
 
-    @property
-    def providers(self) -> list[Provider]:
-        return [desk.provider for desk in self.desks]
+    async def troubles(self) -> list[str]:
+        """Why no work should be given to this process now."""
+        return [self.worker.troubled] if self.worker.troubled else []
 
 
 @asynccontextmanager
@@ -172,20 +175,64 @@ async def _seated(quick: redis.Redis, keys: Keys, owner: str) -> AsyncIterator[s
         yield name
 
 
-async def run_plant(running: Plant, config: Config, clock: Clock, metrics: Metrics, stop: asyncio.Event) -> None:
-    """Runs a plant until `stop` is set, then drains it: what is in flight is settled, the rest handed over."""
+async def run_plant(
+    running: Plant, config: Config, clock: Clock, metrics: Metrics, stop: asyncio.Event, health: Health | None = None
+) -> None:
+    """Runs a plant until `stop` is set, then drains it: what is in flight is settled, the rest handed over. Raises
+    TimeoutError if that takes longer than `worker.drain`; whoever takes over what was left then calls it doubtful."""
     house = keep_house(running.store, running.desks, clock, metrics, config.horizons.outputs)
     keeper = asyncio.create_task(house, name="housekeeping")
+    health = health or Health()
+    health.state = "ready"
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(running.worker.run(), name="worker")
-            group.create_task(running.intake.run(), name="intake")
+            tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]
             await stop.wait()
+            health.state = "draining"
             running.worker.stop()
             running.intake.stop()
+            async with asyncio.timeout(config.worker.drain / SECOND):
+                await asyncio.wait(tasks)
     finally:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def serve(config: Config, roles: tuple[str, ...]) -> None:
+    """Runs the named roles until SIGTERM or SIGINT, then drains. Raises Unfit where packs or templates are faulty,
+    OSError where the port is taken, TimeoutError where sends could not be settled in time."""
+    words, metrics, clock, stop = read_words(config), Metrics(), SystemClock(), asyncio.Event()
+    health = Health()
+    stop_on_signals(stop)
+    async with AsyncExitStack() as stack:
+        if "web" in roles:
+            await stack.enter_async_context(serve_web(config.web.host, config.web.port, health, metrics.registry))
+        url = await stack.enter_async_context(store_url(config))
+        if "worker" not in roles:
+            await _answer_for(url, health, stop)
+            return
+        async with plant(config, url, words, metrics, clock) as running:
+            health.probe = running.troubles
+            await run_plant(running, config, clock, metrics, stop, health)
+
+
+async def _answer_for(url: str, health: Health, stop: asyncio.Event) -> None:
+    """A process without a worker: ready while the store answers."""
+    connection = client(url)
+
+    async def troubles() -> list[str]:
+        try:
+            await connection.ping()
+        except (StoreError, OSError) as error:
+            return [f"the store cannot be had: {type(error).__name__}"]
+        return []
+
+    health.probe, health.state = troubles, "ready"
+    try:
+        await stop.wait()
+    finally:
+        health.state = "draining"
+        await connection.aclose()
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

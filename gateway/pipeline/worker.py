@@ -24,8 +24,10 @@ from gateway.store.streams import Entry, Inbox
 
 SHARES: dict[Lane, int] = {"high": 8, "normal": 3, "bulk": 1}
 """of each batch, while several lanes have a backlog"""
-LOOK_AHEAD_S = 0.02
-"""How long the reader rests between batches while a channel is full: time for its slots to come free."""
+LOOK_AHEAD_S = 0.1
+"""How often the reader looks past a full channel for jobs of the others."""
+RETRY_S = 0.02
+"""How soon jobs in hand are looked at again when only time will make room for them."""
 IDLE_S = 1.0
 SWEEP_S = 4.0
 MOVE_MOST = 500
@@ -80,18 +82,30 @@ class Worker:
         """Entries in: those of a former life first, then what is new, high before normal before bulk."""
         await self._patiently(self._take_up_pending)
         while not self._stopping.is_set():
-            if len(self.hand.incoming) >= self._batch:
-                self._room.clear()
-                await self._room.wait()
-                continue
+            if len(self.hand.incoming) >= self._batch or self.hand.crowded():
+                await self._wait_for_room()
+                if len(self.hand.incoming) >= self._batch:
+                    continue
             try:
                 entries = await self.inbox.take(self._counts()) or await self.inbox.wait(IDLE_S)
             except (StoreError, OSError) as error:
                 await self._trouble("read", error)
                 continue
             self._accept(entries)
-            if self.hand.crowded():
-                await asyncio.sleep(LOOK_AHEAD_S)
+
+    async def _wait_for_room(self) -> None:
+        """Until the walk has taken something off the hand, or, past a full channel, for as long as may be waited."""
+        desks, now = self.context.house.desks, self.clock.now()
+        others = any(desks.room(channel, now) > 0 for channel in desks.of)
+        try:
+            async with asyncio.timeout(LOOK_AHEAD_S if others else None):
+                while self.hand.crowded() or len(self.hand.incoming) >= self._batch:
+                    self._room.clear()
+                    await self._room.wait()
+                    if self._stopping.is_set():
+                        return
+        except TimeoutError:
+            return
 
     async def _take_up_pending(self) -> None:
         self._accept(await self.inbox.pending())
@@ -134,7 +148,7 @@ class Worker:
         """Until there is something to do; briefly where a rate or a breaker will change the picture by itself."""
         self._work.clear()
         if any(self.hand.held.values()):
-            asyncio.get_running_loop().call_later(LOOK_AHEAD_S, self._work.set)
+            asyncio.get_running_loop().call_later(RETRY_S, self._work.set)
         await self._work.wait()
 
     async def _step(self, batch: list[Errand]) -> None:
