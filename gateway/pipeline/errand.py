@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 class Errand:
     """One job on its way. `reminder` of a job that waited is read from its record, once that is seen."""
 
-    __slots__ = ("entry", "household", "inherited", "job", "key", "member", "parks", "raw", "reminder", "seen")
+    __slots__ = ("entry", "household", "inherited", "job", "key", "member", "parks", "raw", "reminder", "seen", "wrote")
 
     def __init__(self, entry: Entry, member: Member, reminder: Reminder | None, raw: bytes) -> None:
         self.entry, self.member, self.reminder, self.raw = entry, member, reminder, raw
@@ -35,6 +35,8 @@ class Errand:
         self.parks = False
         self.job: Job | None = None
         self.seen: str | None = None
+        self.wrote: str | None = None
+        """the record that the latest change holds; what is seen, once that change is written"""
 
     @property
     def ask(self) -> Ask:

@@ -41,6 +41,7 @@ class Flights:
 
     def launch(self, errand: Errand, go: Go) -> None:
         """Sends what was claimed. The slot was taken with the claim."""
+        errand.seen = errand.wrote
         self.context.flying.add(go.attempt.reference)
         task = asyncio.create_task(self._fly(errand, go.attempt, go.desk, go.message))
         self._tasks.add(task)
@@ -85,7 +86,10 @@ class Flights:
             except StoreError as error:
                 self.metrics.store_errors.add("settle")
                 log.warning("settle_failed", error=type(error).__name__, kept=len(handful))
-                self._landed.extendleft(reversed([landed for landed in handful if self._open(landed)]))
+                kept = [landed for landed in handful if self._open(landed)]
+                for landed in kept:
+                    landed.doubted = True
+                self._landed.extendleft(reversed(kept))
                 await asyncio.sleep(STORE_PAUSE_S)
                 self._news.set()
 
@@ -100,6 +104,8 @@ class Flights:
 
     async def _settle(self, handful: list[Landed]) -> None:
         left = handful
+        if doubted := [landed for landed in handful if landed.doubted]:
+            await self._see_again(doubted)
         while left:
             now = self.clock.now()
             made = [settled(landed, now, self.context, self.backoff) for landed in left]
@@ -128,7 +134,7 @@ class Flights:
         sight = await self.store.observe([landed.errand.ask for landed in lost])
         for landed, seen in zip(lost, sight.seen, strict=True):
             errand = landed.errand
-            errand.seen = seen.record
+            errand.seen, landed.doubted = seen.record, False
             if seen.record is not None:
                 errand.job = read_record(seen.record)
             elif errand.reminder is not None:

@@ -220,8 +220,8 @@ def write_job(change: Change, errand: Errand, context: Context) -> None:
     life = context.idempotency_ms
     if change.schedule is not None and change.schedule[1] > 0:
         life += max(0, min(change.schedule[1] - errand.job.accepted, 10 * 366 * 24 * HOUR))
-    record = write_record(errand.job)
-    change.record = RecordWrite(context.keys.job(m.tenant, m.recipient, m.job), errand.seen, record, life)
+    errand.wrote = write_record(errand.job)
+    change.record = RecordWrite(context.keys.job(m.tenant, m.recipient, m.job), errand.seen, errand.wrote, life)
 
 
 def rest(change: Change, errand: Errand, context: Context) -> None:

@@ -17,12 +17,14 @@ from gateway.store.redis import Change, FileWrite, RecordWrite, Seen
 
 
 class Landed(Struct):
-    """A send that is over: the errand that went, and the provider's answer."""
+    """A send that is over: the errand that went, and the provider's answer. `doubted` after a settling of which nobody
+    knows whether it was written: the record must be seen again before the next."""
 
     errand: Errand
     attempt: Attempt
     desk: Desk
     outcome: Outcome
+    doubted: bool = False
 
 
 class Settlement(Struct):
