@@ -110,7 +110,7 @@ def assess(view: View, track: Track, house: House) -> Plan:
 def _unwritable(reminder: Reminder, track: Track, house: House) -> Finish | None:
     """At the first look: whether there is an address, a template and every variable; a job that can never be sent is
     answered at once, not after the night."""
-    if track.told is not None or track.attempts or track.refused:
+    if track.state == "waiting" or track.attempts or track.refused:
         return None
     usable = [channel for channel in track.channels if reminder.address(channel) is not None]
     if not usable:
@@ -267,10 +267,18 @@ def _facts(view: View) -> tuple[Sequence[PastContact], Sequence[State]]:
     """The person's facts, and those of the household that shares limits; what stands in both counts once."""
     person, household = view.person, view.household
     if household is None:
-        return person.contacts, person.states
+        return _happened(person.contacts, view.now), person.states
     own = set(person.names)
     shared = [c for name, c in zip(household.names, household.contacts, strict=True) if name not in own]
-    return (*person.contacts, *shared), (*person.states, *household.states)
+    return _happened((*person.contacts, *shared), view.now), (*person.states, *household.states)
+
+
+def _happened(contacts: Sequence[PastContact], now: Instant) -> Sequence[PastContact]:
+    """Contacts as of now. What is written down has happened: if it seems to lie ahead, the clock of the worker that
+    claimed it is before ours, and to count it later would let one too many through meanwhile."""
+    if all(contact.at <= now for contact in contacts):
+        return contacts
+    return [c if c.at <= now else msgspec.structs.replace(c, at=now) for c in contacts]
 
 
 def _pauses(view: View, channel: Channel) -> tuple[Pause | None, set[str]]:
