@@ -30,7 +30,7 @@ class PushTarget(Struct, frozen=True):
 class Message(Struct, frozen=True, kw_only=True):
     """One rendered message to one address, ready to leave.
 
-    `reference` is ours: 26 characters of `[a-z2-7]`, one per attempt, from which a callback finds its job.
+    `reference` is ours: 32 hexadecimal digits, one per attempt, from which a callback finds its job.
     `expires_at` (ms since the epoch) is the end of the lawful window or of the job, whichever is first: the provider
     is told, where it can be, that the message is worthless afterwards. `admitted_at` (ms) is the time of the claim.
     """

@@ -1,6 +1,7 @@
 """The composition root: configuration in, running parts out. The one place where parts are chosen and joined."""
 
 import asyncio
+import gc
 import signal
 import socket
 import uuid
@@ -39,6 +40,8 @@ from gateway.web.server import serve_web
 ROLES = ("worker", "web", "ledger")
 """The ledger has nothing to write yet: its role starts, and waits for the stop."""
 START_PAUSE_S = 0.5
+GARBAGE_EVERY = 20_000
+"""allocations between two looks for garbage: a batch makes some thousands of objects, hardly ever in a cycle"""
 
 log = structlog.get_logger("gateway.app")
 
@@ -184,6 +187,8 @@ async def run_plant(
     keeper = asyncio.create_task(house, name="housekeeping")
     health = health or Health()
     health.state = "ready"
+    gc.freeze()  # rules, templates and code live as long as the process; looking through them again finds nothing
+    gc.set_threshold(GARBAGE_EVERY, 20, 50)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]

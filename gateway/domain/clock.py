@@ -66,4 +66,9 @@ def parse_instant(text: str) -> Instant:
 def format_instant(at: Instant) -> str:
     """Instant → RFC 3339 in UTC with milliseconds: `2026-11-23T04:00:00.000Z`."""
     seconds, ms = divmod(at, SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -1,5 +1,4 @@
-"""What people may order: cancel, stop, consent, resume, pause, unpause (CONTRACT 4). Each is in force within a second."""
-
+"""What people may order: cancel, stop, consent, resume, pause, unpause (CONTRACT 4), each in force within a second."""
 
 import msgspec
 from msgspec import Struct, field

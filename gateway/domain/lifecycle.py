@@ -1,4 +1,4 @@
-"""The life of a job: its record, and what each event does to it. Every step is a function of values, none reads a clock.
+"""The life of a job: its record, and what each event does to it. Each step is a function of values, none reads a clock.
 
 ```
 ready ─claim→ open ─accepted──────────→ sent ─receipts→ delivered │ undelivered → ended (or the next channel)

@@ -56,7 +56,7 @@ def jurisdiction_fault(code: str) -> str | None:
 def locate(time_zone: str | None, phone: str | None, jurisdiction: str | None, default_jurisdiction: str) -> Place:
     """The place of a person. A subdivision (`US-FL`) has its country's zones: which of them it lies in is not known
     here, and a phone number or the job's time zone narrows it."""
-    region = _region(phone) if phone else None
+    region = _region(phone) if phone and (time_zone is None or jurisdiction is None) else None
     inferred: dict[str, str] = {}
     code = jurisdiction
     if code is None:

@@ -12,12 +12,11 @@ T = TypeVar("T")
 
 MAX_DOCUMENT_BYTES = 64 * 1024
 MAX_DEPTH = 32
-_MAX_DOUBLE_DIGITS = 309
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
-_SUSPECT = re.compile(rb"\\u0000|\d{%d}|[eE]\+?\d{3}" % _MAX_DOUBLE_DIGITS)
-"""Bytes without any of these hold neither U+0000 nor a number that could be too large for a double; msgspec refuses
-unpaired surrogates and NaN itself."""
+_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_NUMBER, _LONG_EXPONENT = b"0" * 309, b"0e000"
+"""What a number too large for a double looks like once all its digits are 0; most documents hold nothing like it."""
 _UNFIT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -36,9 +35,7 @@ def decode(raw: bytes, decoder: "msgspec.json.Decoder[T]") -> T | Fault:
         return _unfit(raw) or Fault("", f"not JSON: {error}")
     except RecursionError:
         return Fault("", f"nested deeper than {MAX_DEPTH} levels")
-    if _SUSPECT.search(raw) or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-        return _unfit(raw) or value
-    return value
+    return (_unfit(raw) or value) if _suspect(raw) else value
 
 
 def glance(raw: bytes) -> dict[str, Any]:
@@ -48,6 +45,18 @@ def glance(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _suspect(raw: bytes) -> bool:
+    """Whether a document that the decoder took may still hold what no store of ours could keep. The decoder itself
+    refuses unpaired surrogates, NaN, and a float out of range where it reads it."""
+    shape = raw.translate(_SHAPE, b"+")
+    return (
+        b"\\u0000" in raw
+        or _LONG_EXPONENT in shape
+        or _LONG_NUMBER in shape
+        or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
+    )
 
 
 def _fault(text: str) -> Fault:

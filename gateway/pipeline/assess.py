@@ -22,7 +22,6 @@ from gateway.pipeline.files import PersonFile, digest
 from gateway.policy.facts import Candidate, Case, PastContact, State
 from gateway.policy.judge import judge
 from gateway.policy.policy import Policy
-from gateway.policy.rules.base import Rule
 from gateway.policy.stops import OPTED_OUT, exemptions, stopped
 from gateway.rendering.catalog import Catalog
 from gateway.rendering.render import Rendered, Unrendered, render
@@ -53,6 +52,7 @@ class View(Struct, frozen=True, kw_only=True):
     pauses: Sequence[Pause]
     cancelled: Instant | None
     now: Instant
+    written: dict[Channel, Rendered | Unrendered] = msgspec.field(default_factory=dict)
 
 
 class Finish(Struct, frozen=True):
@@ -98,7 +98,7 @@ def assess(view: View, track: Track, house: House) -> Plan:
     ends, starts = reminder.ends, reminder.starts
     if ends is not None and now >= ends:
         return Finish("expired", Reason(code="expired", message="expires_at has passed"))
-    if fault := _unwritable(reminder, track, house):
+    if fault := _unwritable(view, track, house):
         return fault
     if starts is not None and now < starts:
         if ends is not None and starts >= ends:
@@ -107,15 +107,16 @@ def assess(view: View, track: Track, house: House) -> Plan:
     return _weigh(view, track, house)
 
 
-def _unwritable(reminder: Reminder, track: Track, house: House) -> Finish | None:
+def _unwritable(view: View, track: Track, house: House) -> Finish | None:
     """At the first look: whether there is an address, a template and every variable; a job that can never be sent is
     answered at once, not after the night."""
     if track.state == "waiting" or track.attempts or track.refused:
         return None
+    reminder = view.reminder
     usable = [channel for channel in track.channels if reminder.address(channel) is not None]
     if not usable:
         return _rejected("no_address", f"the recipient has no usable address for {', '.join(track.channels)}")
-    problems = [_written(reminder, channel, house) for channel in usable]
+    problems = [_written(view, channel, house) for channel in usable]
     first = problems[0]
     if all(isinstance(problem, Unrendered) for problem in problems) and not isinstance(first, Rendered):
         return _rejected(first.code, first.sentence)
@@ -128,13 +129,13 @@ def _unwritable(reminder: Reminder, track: Track, house: House) -> Finish | None
 def _weigh(view: View, track: Track, house: House) -> Plan:
     """The channels in order of preference: the first that is admitted, else the earliest of the waits, else the end."""
     place = _place(view.reminder, house)
-    rules, version = house.policy.rules_for(place.jurisdictions), house.policy.version_for(place.jurisdictions)
+    version = house.policy.version_for(place.jurisdictions)
     waits: list[Reason] = []
     ends: list[Finish] = []
     for channel in track.channels:
         if view.reminder.address(channel) is None:
             continue
-        match _channel(view, track, house, channel, place, rules, version):
+        match _channel(view, track, house, channel, place, version):
             case Reason() as wait:
                 waits.append(wait)
             case Finish() as end:
@@ -149,16 +150,16 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
     return ends[0] if ends else _rejected("no_address", "no channel is left on which the person can be reached")
 
 
-def _channel(
-    view: View, track: Track, house: House, channel: Channel, place: Place, rules: tuple[Rule, ...], version: str
-) -> Plan | Reason:
+def _channel(view: View, track: Track, house: House, channel: Channel, place: Place, version: str) -> Plan | Reason:
     """One channel: a Reason to wait on it, a Finish for it alone, or what is decided for the whole track."""
     candidate = _candidate(view.reminder, channel, house)
     history, states = _facts(view)
-    if stop := stopped(states, candidate, view.now, exemptions(rules, candidate, view.now)):
-        return Finish("suppressed", _stop_reason(stop), version)
+    if states:
+        exempt = exemptions(house.policy.rules_for(place.jurisdictions), candidate, view.now)
+        if stop := stopped(states, candidate, view.now, exempt):
+            return Finish("suppressed", _stop_reason(stop), version)
     case = Case(candidate=candidate, zones=place.zones, history=history, states=states)
-    ruling = judge(rules, case, view.now)
+    ruling = judge(house.policy.rules_on(place.jurisdictions, candidate), case, view.now)
     if ruling.decision != "allow":
         return _blocked(ruling, version)
     ends, closes = view.reminder.ends, ruling.closes
@@ -191,7 +192,7 @@ def _seat(
             return Full(channel)
         case Desk():
             pass
-    rendered = _written(view.reminder, channel, house)
+    rendered = _written(view, channel, house)
     if not isinstance(rendered, Rendered):
         return _rejected(rendered.code, rendered.sentence)
     return Admit(
@@ -236,9 +237,15 @@ def _rejected(code: str, message: str) -> Finish:
     return Finish("rejected", Reason(code=code, message=message))
 
 
-def _written(reminder: Reminder, channel: Channel, house: House) -> Rendered | Unrendered:
-    locale = reminder.recipient.locale or house.locale
-    return render(house.catalog, reminder.template, locale, channel, reminder.params)
+def _written(view: View, channel: Channel, house: House) -> Rendered | Unrendered:
+    """The message of a channel; rendered once for a look, since the first look asks twice."""
+    written = view.written.get(channel)
+    if written is None:
+        reminder = view.reminder
+        locale = reminder.recipient.locale or house.locale
+        written = render(house.catalog, reminder.template, locale, channel, reminder.params)
+        view.written[channel] = written
+    return written
 
 
 def _place(reminder: Reminder, house: House) -> Place:

@@ -26,10 +26,24 @@ _encode = msgspec.json.Encoder().encode
 class Errand:
     """One job on its way. `reminder` of a job that waited is read from its record, once that is seen."""
 
-    __slots__ = ("entry", "household", "inherited", "job", "key", "member", "parks", "raw", "reminder", "seen", "wrote")
+    __slots__ = (
+        "entry",
+        "household",
+        "inherited",
+        "job",
+        "key",
+        "likely",
+        "member",
+        "parks",
+        "raw",
+        "reminder",
+        "seen",
+        "wrote",
+    )
 
     def __init__(self, entry: Entry, member: Member, reminder: Reminder | None, raw: bytes) -> None:
         self.entry, self.member, self.reminder, self.raw = entry, member, reminder, raw
+        self.likely = member.channel
         self.key = f"{entry.stream}/{entry.id.decode()}"
         self.inherited = entry.inherited
         self.parks = False
@@ -48,16 +62,6 @@ class Errand:
         """Whose limits it touches: one of a subject at a time goes down the line."""
         return self.member.tenant, self.member.household or self.member.recipient
 
-    @property
-    def likely(self) -> Channel | None:
-        """The channel that it will probably take, None if that is not known yet."""
-        if self.reminder is None:
-            return None
-        for channel in self.reminder.channels:
-            if self.reminder.address(channel) is not None:
-                return channel
-        return None
-
 
 def take_up(entry: Entry, lane: Lane) -> Errand | Fault:
     """An inbound entry → errand, or the Fault that sends it to the dead letters."""
@@ -66,7 +70,8 @@ def take_up(entry: Entry, lane: Lane) -> Errand | Fault:
         if isinstance(reminder, Fault):
             return reminder
         who = reminder.recipient
-        member = Member(lane, reminder.tenant, who.id, reminder.account, who.household, reminder.id)
+        likely = next((channel for channel in reminder.channels if reminder.address(channel) is not None), None)
+        member = Member(lane, reminder.tenant, who.id, reminder.account, who.household, reminder.id, likely)
         return Errand(entry, member, reminder, raw)
     if (woken := entry.fields.get(b"wake")) is not None:
         try:

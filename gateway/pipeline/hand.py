@@ -27,9 +27,11 @@ class Hand:
         self.lane_of: dict[str, Lane] = {stream: lane for lane, stream in keys.lanes.items()}
         self.incoming: deque[Errand] = deque()
         self.again: deque[Errand] = deque()
-        self.held: dict[Channel, deque[Errand]] = {}
+        self.held: dict[str, deque[Errand]] = {}
         self.faulty: list[tuple[Entry, Fault]] = []
         self.entries: dict[str, Entry] = {}
+        self.past_full = False
+        """set to look past a full channel once: what waits for it goes into the schedule, the others come forward"""
 
     def accept(self, entries: list[Entry]) -> None:
         """Takes entries in. One that is in hand already is left alone: it is kept, and comes to its end."""
@@ -47,7 +49,7 @@ class Hand:
     def put_away(self, entry: Entry) -> None:
         self.entries.pop(f"{entry.stream}/{entry.id.decode()}", None)
 
-    def hold(self, errand: Errand, channel: Channel) -> None:
+    def hold(self, errand: Errand, channel: str) -> None:
         """Keeps a job for whose channel no slot is free; one too many is marked to wait in the schedule instead."""
         held = self.held.setdefault(channel, deque())
         if len(held) < HELD_MOST:
@@ -56,42 +58,55 @@ class Hand:
             errand.parks = True
             self.again.append(errand)
 
-    def crowded(self) -> bool:
-        """Whether some channel has as many jobs waiting for it as may be held."""
-        return any(len(held) >= HELD_MOST for held in self.held.values())
+    def full(self, channel: str) -> bool:
+        """Whether as many jobs wait for a channel as may be held."""
+        return len(self.held.get(channel, ())) >= HELD_MOST
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether there is no use in reading on: enough is in hand, or some channel has a full row before it."""
+        return len(self.incoming) >= self.batch or any(map(self.full, self.held))
 
     def waits_for(self, channel: Channel) -> int:
         return len(self.held.get(channel, ()))
 
     def gather(self, desks: Desks, now: Instant) -> list[Errand]:
         """The next batch: one errand of a subject at a time, and of a channel as many as it has free slots."""
-        room = {channel: desks.room(channel, now) for channel in desks.of}
-        crowded = {channel for channel in desks.of if desks.up(channel, now)}
+        room: dict[str, int] = {channel: desks.room(channel, now) for channel in desks.of if desks.up(channel, now)}
         batch: list[Errand] = []
         later: list[Errand] = []
+        blocked: list[Errand] = []
         subjects: set[tuple[str, str]] = set()
-        for errand in self._candidates(room, crowded):
+        past_full, self.past_full = self.past_full, False
+        for errand in self._candidates(room):
             channel = errand.likely
+            if channel in room and room[channel] <= 0 and not errand.parks:
+                if not self.full(channel):
+                    self.hold(errand, channel)
+                    continue
+                if not past_full:
+                    blocked.append(errand)
+                    continue
+                errand.parks = True
             if errand.subject in subjects:
                 later.append(errand)
-            elif channel in crowded and room[channel] <= 0 and not errand.parks:
-                self.hold(errand, channel)
             else:
-                if channel is not None and channel in room:
+                if channel in room:
                     room[channel] -= 1
                 subjects.add(errand.subject)
                 batch.append(errand)
             if len(batch) >= self.batch or len(later) >= self.batch:
                 break
         self.again.extendleft(reversed(later))
+        self.incoming.extendleft(reversed(blocked))
         return batch
 
-    def _candidates(self, room: dict[Channel, int], crowded: set[Channel]) -> Iterator[Errand]:
+    def _candidates(self, room: dict[str, int]) -> Iterator[Errand]:
         """Those who go on, those who waited for a slot that is free now, then the newcomers."""
         for _ in range(len(self.again)):
             yield self.again.popleft()
         for channel, held in self.held.items():
-            while held and (channel not in crowded or room[channel] > 0):
+            while held and room.get(channel, 1) > 0:
                 yield held.popleft()
         while self.incoming:
             yield self.incoming.popleft()

@@ -5,7 +5,6 @@ moves   = [look(...)]           pure
 results = commit(moves)         one trip: rests and claims alike, each atomic
 """
 
-import base64
 import hashlib
 from collections.abc import Sequence
 
@@ -182,7 +181,7 @@ def _contact(reminder: Reminder, candidate: Candidate, now: Instant) -> PastCont
     """The contact that a claim is. A message counts as delivered until it is known not to be; a call handed over counts
     as one unanswered attempt until its outcome comes back."""
     return PastContact(
-        at=now, channel=candidate.channel, event="unanswered" if candidate.channel == "call" else "delivered",
+        at=now, channel=candidate.channel, event="unanswered" if candidate.channel == "call" else "sent",
         flags=candidate.flags, recipient=candidate.recipient, account=candidate.account, address=candidate.address,
         household=candidate.household, creditor=candidate.creditor, collector=candidate.collector, job=reminder.id,
     )  # fmt: skip
@@ -191,8 +190,7 @@ def _contact(reminder: Reminder, candidate: Candidate, now: Instant) -> PastCont
 def _reference(reminder: Reminder, track: Track, channel: Channel) -> str:
     """Names an attempt: the same for the same attempt, and telling nothing of the person."""
     names = (reminder.tenant, reminder.recipient.id, reminder.id, channel, str(track.attempts + 1))
-    digest = hashlib.blake2b("\x1f".join(names).encode(), digest_size=16).digest()
-    return base64.b32encode(digest).decode().rstrip("=").lower()
+    return hashlib.blake2b("\x1f".join(names).encode(), digest_size=16).hexdigest()
 
 
 def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:

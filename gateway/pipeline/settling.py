@@ -99,16 +99,16 @@ def _not_delivered(change: Change, member: Member, seen: Seen, name: str, keys: 
     person = read_file(seen.person)
     for known, contact in zip(person.names, person.contacts, strict=True):
         if known == name:
-            fields = write_contact(name.removeprefix("c:"), _only_sent(contact))
+            fields = write_contact(name.removeprefix("c:"), _as_undelivered(contact))
             change.files.append(FileWrite(keys.person(member.tenant, member.recipient), -1, fields, (), -FILE_LIFE_MS))
             if member.household:
                 household = keys.household(member.tenant, member.household)
                 change.files.append(FileWrite(household, -1, fields, (), -FILE_LIFE_MS))
 
 
-def _only_sent(contact: PastContact) -> PastContact:
+def _as_undelivered(contact: PastContact) -> PastContact:
     return PastContact(
-        at=contact.at, channel=contact.channel, event="sent", direction=contact.direction, flags=contact.flags,
+        at=contact.at, channel=contact.channel, event="undelivered", direction=contact.direction, flags=contact.flags,
         recipient=contact.recipient, account=contact.account, address=contact.address, household=contact.household,
         creditor=contact.creditor, collector=contact.collector, job=contact.job,
     )  # fmt: skip

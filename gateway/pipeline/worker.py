@@ -82,7 +82,7 @@ class Worker:
         """Entries in: those of a former life first, then what is new, high before normal before bulk."""
         await self._patiently(self._take_up_pending)
         while not self._stopping.is_set():
-            if len(self.hand.incoming) >= self._batch or self.hand.crowded():
+            if self.hand.satisfied:
                 await self._wait_for_room()
                 if len(self.hand.incoming) >= self._batch:
                     continue
@@ -94,18 +94,18 @@ class Worker:
             self._accept(entries)
 
     async def _wait_for_room(self) -> None:
-        """Until the walk has taken something off the hand, or, past a full channel, for as long as may be waited."""
+        """Until the walk has taken enough off the hand; where other channels stand idle behind a full one, not for
+        long: then the walk looks past it."""
         desks, now = self.context.house.desks, self.clock.now()
-        others = any(desks.room(channel, now) > 0 for channel in desks.of)
+        idle = any(desks.room(channel, now) > 0 and not self.hand.waits_for(channel) for channel in desks.of)
         try:
-            async with asyncio.timeout(LOOK_AHEAD_S if others else None):
-                while self.hand.crowded() or len(self.hand.incoming) >= self._batch:
+            async with asyncio.timeout(LOOK_AHEAD_S if idle else None):
+                while self.hand.satisfied and not self._stopping.is_set():
                     self._room.clear()
                     await self._room.wait()
-                    if self._stopping.is_set():
-                        return
         except TimeoutError:
-            return
+            self.hand.past_full = True
+            self._work.set()
 
     async def _take_up_pending(self) -> None:
         self._accept(await self.inbox.pending())

@@ -18,10 +18,11 @@ WARN = "warn"
 def judge(rules: Sequence[Rule], case: Case, at: Instant) -> Ruling:
     """A pure function of its arguments; POLICY, "The judgement". Rules whose `otherwise` is `warn` never block, but
     stand among the findings. If nobody knows the person's time zone the decision is never `allow`."""
+    selected = [rule for rule in rules if rule.selects(case.candidate)]
     findings = tuple(
-        rule.finding(case, at, blocks=rule.otherwise != WARN) for rule in rules if rule.opens(case, at) != at
+        rule.finding(case, at, blocks=rule.otherwise != WARN) for rule in selected if rule.opens_for(case, at) != at
     )
-    binding = [rule for rule in rules if rule.otherwise != WARN]
+    binding = [rule for rule in selected if rule.otherwise != WARN]
     if not knows_time(case):
         return Ruling(decision="deny", earliest=None, closes=None, findings=(*findings, *_nobody_knows(case, findings)))
     if not any(finding.blocks for finding in findings):
@@ -39,7 +40,7 @@ def first_common(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | No
     while moment <= end:
         latest = moment
         for rule in rules:
-            opens = rule.opens(case, latest)
+            opens = rule.opens_for(case, latest)
             if opens is None:
                 return None
             if opens > latest:
@@ -52,7 +53,7 @@ def first_common(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | No
 
 def closing(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | None:
     """The first instant after `at` at which a rule blocks, if none does at `at`; None if none is within the horizon."""
-    ends = [end for rule in rules if (end := rule.closes(case, at)) is not None]
+    ends = [end for rule in rules if (end := rule.closes_for(case, at)) is not None]
     return min(ends, default=None)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self, TypeVar
 
+from gateway.policy.facts import Candidate
 from gateway.policy.pack import Pack, load_pack
 from gateway.policy.rules.base import Rule
 
@@ -46,6 +47,16 @@ class Policy:
         if found is None:
             found = tuple(rule for pack in self._applying(jurisdictions) for rule in pack.rules)
             self._keep(self._rules, jurisdictions, found)
+        return found
+
+    def rules_on(self, jurisdictions: tuple[str, ...], candidate: Candidate) -> tuple[Rule, ...]:
+        """Those of `rules_for` that may select a candidate, whatever its account: the others need not be asked."""
+        key = (*jurisdictions, "", candidate.channel, candidate.purpose, candidate.role, *candidate.flags)
+        found = self._rules.get(key)
+        if found is None:
+            every = self.rules_for(jurisdictions)
+            found = tuple(rule for rule in every if rule.selection.may_select(candidate))
+            self._keep(self._rules, key, found)
         return found
 
     def version_for(self, jurisdictions: tuple[str, ...]) -> str:

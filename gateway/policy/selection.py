@@ -75,20 +75,28 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     def selects(self, candidate: Candidate) -> bool:
         """Whether the rule weighs this contact."""
+        return self.may_select(candidate) and (not self.accounts or self._account(candidate))
+
+    def may_select(self, candidate: Candidate) -> bool:
+        """The same, whatever the account."""
         return (
             (not self.purposes or candidate.purpose in self.purposes)
             and (not self.except_purposes or candidate.purpose not in self.except_purposes)
             and (not candidate.flags or not any(flag in self.waived_by for flag in candidate.flags))
-            and self.concerns(candidate)
+            and (not self.channels or candidate.channel in self.channels)
+            and (not self.roles or candidate.role in self.roles)
         )
 
     def concerns(self, candidate: Candidate) -> bool:
-        """The same, whatever the purpose and the flags."""
+        """The same as `selects`, whatever the purpose and the flags."""
         return (
             (not self.channels or candidate.channel in self.channels)
             and (not self.roles or candidate.role in self.roles)
-            and (not self.accounts or all(wanted.agrees(candidate.params) for wanted in self.accounts))
+            and (not self.accounts or self._account(candidate))
         )
+
+    def _account(self, candidate: Candidate) -> bool:
+        return all(wanted.agrees(candidate.params) for wanted in self.accounts)
 
 
 def _attributes(fields: Fields | None) -> tuple[Attribute, ...]:

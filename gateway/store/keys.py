@@ -91,17 +91,29 @@ class Member(Struct, frozen=True):
     account: str | None
     household: str | None
     job: str
+    channel: str | None = None
+    """the one that it will probably take, so that whoever wakes it knows what it waits for"""
 
     def __str__(self) -> str:
-        return SEP.join((self.lane, self.tenant, self.recipient, self.account or "", self.household or "", self.job))
+        return SEP.join(
+            (
+                self.lane,
+                self.tenant,
+                self.recipient,
+                self.account or "",
+                self.household or "",
+                self.channel or "",
+                self.job,
+            )
+        )
 
 
 def parse_member(text: str) -> Member:
     """The inverse of `str(member)`. Raises ValueError for anything else."""
-    lane, tenant, recipient, account, household, job = text.split(SEP)
+    lane, tenant, recipient, account, household, channel, job = text.split(SEP)
     for known in LANES:
         if lane == known:
-            return Member(known, tenant, recipient, account or None, household or None, job)
+            return Member(known, tenant, recipient, account or None, household or None, job, channel or None)
     raise ValueError("no such lane")
 
 

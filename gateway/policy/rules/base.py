@@ -129,8 +129,10 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     def opens(self, case: Case, at: Instant) -> Instant | None:
         """The first instant, `at` or later, at which the rule does not block; None if none is within the horizon."""
-        if not self.selection.selects(case.candidate):
-            return at
+        return self.opens_for(case, at) if self.selects(case.candidate) else at
+
+    def opens_for(self, case: Case, at: Instant) -> Instant | None:
+        """`opens` of a rule that is known to select the candidate."""
         if self.settled <= at < self.fades:
             return self._opens(case, at)
         begins, ends = self.in_force(case, at)
@@ -142,8 +144,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     def closes(self, case: Case, at: Instant) -> Instant | None:
         """The first instant after `at` at which the rule blocks, if it does not at `at`; None if it does not within
         the horizon."""
-        if not self.selection.selects(case.candidate):
-            return None
+        return self.closes_for(case, at) if self.selects(case.candidate) else None
+
+    def closes_for(self, case: Case, at: Instant) -> Instant | None:
+        """`closes` of a rule that is known to select the candidate."""
         if self.settled <= at < self.fades:
             found = self._closes(case, at)
             return None if found is None or found > at + HORIZON else found

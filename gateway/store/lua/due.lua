@@ -6,8 +6,8 @@
 local lanes = {high = KEYS[3], normal = KEYS[4], bulk = KEYS[5]}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(due) do
-  local lane, tenant, recipient, account, _, job =
-    string.match(member, '^(.-)\31(.-)\31(.-)\31(.-)\31(.-)\31(.*)$')
+  local lane, tenant, recipient, account, _, _, job =
+    string.match(member, '^(.-)\31(.-)\31(.-)\31(.-)\31(.-)\31(.-)\31(.*)$')
   redis.call('XADD', lanes[lane], '*', 'wake', member)
   redis.call('ZREM', KEYS[1], member)
   redis.call('ZREM', KEYS[2], 'p\30' .. member, 'j\31' .. tenant .. '\31' .. job .. '\30' .. member,
