@@ -34,6 +34,7 @@ from gateway.store.keys import Keys
 from gateway.store.redis import Store, StoreError, client
 from gateway.store.seats import seat
 from gateway.store.streams import Inbox
+from gateway.store.tasks import end
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
 
@@ -199,8 +200,7 @@ async def run_plant(
             async with asyncio.timeout(config.worker.drain / SECOND):
                 await asyncio.wait(tasks)
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        await end(keeper)
 
 
 async def serve(config: Config, roles: tuple[str, ...]) -> None:

@@ -21,6 +21,7 @@ from gateway.pipeline.retry import Backoff
 from gateway.store.keys import LANES, Lane
 from gateway.store.redis import FILE_CHANGED, GUARD_CHANGED, RECORD_CHANGED, WRITTEN, Change, Store, StoreError
 from gateway.store.streams import Entry, Inbox
+from gateway.store.tasks import end
 
 SHARES: dict[Lane, int] = {"high": 8, "normal": 3, "bulk": 1}
 """of each batch, while several lanes have a backlog"""
@@ -74,9 +75,7 @@ class Worker:
             await self.flights.drained()
             await self._hand_over()
         finally:
-            for task in (settler, *movers):
-                task.cancel()
-            await asyncio.gather(settler, *movers, return_exceptions=True)
+            await end(settler, *movers)
 
     async def _read(self) -> None:
         """Entries in: those of a former life first, then what is new, high before normal before bulk."""

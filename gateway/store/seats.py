@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import redis.asyncio as redis
 
 from gateway.store.keys import Keys
+from gateway.store.tasks import end
 
 HELD_MS = 15_000
 RENEW_S = 5.0
@@ -26,8 +27,7 @@ async def seat(client: redis.Redis, keys: Keys, host: str, token: str) -> AsyncI
     try:
         yield name
     finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        await end(renewing)
         with contextlib.suppress(redis.RedisError, OSError):
             if await client.get(keys.worker(name)) == token.encode():
                 await client.delete(keys.worker(name))
