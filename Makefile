@@ -5,7 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint types laws unit bench faults lock image clean
+UV     ?= uv
+ENGINE ?= docker
+
+.PHONY: help setup demo test lint types laws unit bench lock image clean
 
 help:            ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -26,21 +29,32 @@ demo: $(STAMP)   ## the main job on the embedded store and sandbox providers
 
 test: lint types laws unit  ## everything that .ci/run runs
 
-lint: $(STAMP)
+lint: $(STAMP)   ## style and form of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)
+types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
-laws: $(STAMP)
+laws: $(STAMP)   ## who may import whom
 	$(BIN)/lint-imports --no-cache
 
-unit: $(STAMP)
+unit: $(STAMP)   ## the tests, with real parts
 	$(BIN)/pytest
 
 bench: $(STAMP)  ## CPU per message; the README states the figures
 	$(BIN)/python -m benchmarks.run
+
+# Nothing else needs uv: it alone writes one list for all platforms, with the hash of every file.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
+lock:            ## the hash-locked lists anew, from pyproject.toml (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv, which nothing else does: install it (pip install uv), or set UV=/path/to/uv" >&2; exit 1; }
+	$(COMPILE) pyproject.toml --extra dkim -o requirements/run.txt
+	$(COMPILE) pyproject.toml requirements/dev.in --extra dkim -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) requirements/build.in -o requirements/build.txt
+
+image:           ## a container image (ENGINE=docker, podman or buildah)
+	$(ENGINE) build --tag gateway .
 
 clean:           ## forget the virtual environment and the demo's data
 	rm -rf $(VENV) var
