@@ -22,6 +22,7 @@ from gateway.pipeline.files import PersonFile, digest
 from gateway.policy.facts import Candidate, Case, PastContact, State
 from gateway.policy.judge import judge
 from gateway.policy.policy import Policy
+from gateway.policy.rules.stop import covers
 from gateway.policy.stops import OPTED_OUT, exemptions, stopped
 from gateway.rendering.catalog import Catalog
 from gateway.rendering.render import Rendered, Unrendered, render
@@ -152,8 +153,8 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
 
 def _channel(view: View, track: Track, house: House, channel: Channel, place: Place, version: str) -> Plan | Reason:
     """One channel: a Reason to wait on it, a Finish for it alone, or what is decided for the whole track."""
-    candidate = _candidate(view.reminder, channel, house)
     history, states = _facts(view)
+    candidate = _candidate(view.reminder, channel, house, _consents(view.person, channel, view.now))
     if states:
         exempt = exemptions(house.policy.rules_for(place.jurisdictions), candidate, view.now)
         if stop := stopped(states, candidate, view.now, exempt):
@@ -253,7 +254,16 @@ def _place(reminder: Reminder, house: House) -> Place:
     return locate(who.time_zone, who.phone, who.jurisdiction, house.jurisdiction)
 
 
-def _candidate(reminder: Reminder, channel: Channel, house: House) -> Candidate:
+def _consents(person: PersonFile, channel: Channel, now: Instant) -> tuple[str, ...]:
+    """The words that the person agreed to, by command and for this channel: they waive rules as a job's flags do."""
+    return tuple(
+        state.state
+        for name, state in zip(person.state_names, person.states, strict=True)
+        if name.startswith("s:consent:") and state.channel in (None, channel) and covers(state, now)
+    )
+
+
+def _candidate(reminder: Reminder, channel: Channel, house: House, consents: tuple[str, ...]) -> Candidate:
     address = reminder.address(channel)
     return Candidate(
         channel=channel,
@@ -265,7 +275,7 @@ def _candidate(reminder: Reminder, channel: Channel, house: House) -> Candidate:
         household=reminder.recipient.household,
         creditor=reminder.creditor,
         collector=reminder.collector,
-        flags=reminder.flags,
+        flags=(*reminder.flags, *consents) if consents else reminder.flags,
         params=reminder.params,
     )
 

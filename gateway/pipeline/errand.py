@@ -58,6 +58,11 @@ class Errand:
         return Ask(m.tenant, m.recipient, m.job, m.account, m.household)
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Stream and id of the entry, as an acknowledgement names them."""
+        return self.entry.stream, self.entry.id.decode()
+
+    @property
     def subject(self) -> tuple[str, str]:
         """Whose limits it touches: one of a subject at a time goes down the line."""
         return self.member.tenant, self.member.household or self.member.recipient

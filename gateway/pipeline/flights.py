@@ -14,7 +14,7 @@ from gateway.pipeline.errand import Errand, Go, read_record
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.retry import Backoff, quickly
-from gateway.pipeline.settling import Landed, settled
+from gateway.pipeline.settling import LATE, Landed, settled
 from gateway.store.redis import WRITTEN, Store, StoreError
 
 LATE_MS = 1_000
@@ -51,7 +51,8 @@ class Flights:
         began = self.clock.now()
         outcome = await self._attempt(attempt, desk, message)
         now = self.clock.now()
-        desk.learn(outcome, now, now - began)
+        if not (isinstance(outcome, Unavailable) and outcome.code == LATE):
+            desk.learn(outcome, now, now - began)
         self.metrics.outcomes.add(desk.name, type(outcome).__name__)
         self.metrics.took(desk.name, (now - began) / 1000)
         self._landed.append(Landed(errand, attempt, desk, outcome))
@@ -66,7 +67,7 @@ class Flights:
             return await desk.provider.send(message, desk.timeout)
 
         if not in_time():
-            return Unavailable("late", "the claim was a second old before its send could begin")
+            return Unavailable(LATE, "the claim was a second old before its send could begin")
         try:
             return await quickly(send, in_time)
         except Exception as error:  # noqa: BLE001 - a bug in a provider must not lose the claim: nobody knows what left

@@ -182,7 +182,7 @@ def _contact(reminder: Reminder, candidate: Candidate, now: Instant) -> PastCont
     as one unanswered attempt until its outcome comes back."""
     return PastContact(
         at=now, channel=candidate.channel, event="unanswered" if candidate.channel == "call" else "sent",
-        flags=candidate.flags, recipient=candidate.recipient, account=candidate.account, address=candidate.address,
+        flags=reminder.flags, recipient=candidate.recipient, account=candidate.account, address=candidate.address,
         household=candidate.household, creditor=candidate.creditor, collector=candidate.collector, job=reminder.id,
     )  # fmt: skip
 
@@ -227,7 +227,7 @@ def rest(change: Change, errand: Errand, context: Context) -> None:
     job, m = errand.job, errand.member
     assert job is not None
     assert errand.reminder is not None
-    change.ack = (errand.entry.stream, errand.entry.id.decode())
+    change.ack = errand.place
     when = due(job, errand.reminder.ends, context.limits.doubt_ms)
     if when is None:
         return

@@ -15,6 +15,9 @@ from gateway.policy.facts import PastContact
 from gateway.store.keys import Keys, Member
 from gateway.store.redis import Change, FileWrite, RecordWrite, Seen
 
+LATE = "late"
+"""The code of a claim that was given back because its send could not begin in time: no provider was asked."""
+
 
 class Landed(Struct):
     """A send that is over: the errand that went, and the provider's answer. `doubted` after a settling of which nobody
@@ -41,27 +44,29 @@ def settled(landed: Landed, now: Instant, context: Context, backoff: Backoff) ->
     job, reminder = errand.job, errand.reminder
     assert job is not None
     assert reminder is not None
-    change = Change()
-    receipts: list[Receipt] = []
+    again = any(other.state == "ready" for other in job.tracks)
     track = job.track_of(landed.attempt.reference)
-    if track is not None:
-        retry_at = _retry_at(landed, track, now, context, backoff)
-        step = settle(job, track, reminder, landed.outcome, now, retry_at, context.limits)
-        receipts = step.receipts
-        change.outputs += [(context.keys.receipts, "receipt", write_receipt(receipt)) for receipt in receipts]
-        if step.contact == "take_back":
-            take_back(change, errand, [f"c:{landed.attempt.reference}"], context.keys)
-    again = any(track.state == "ready" for track in job.tracks)
+    if track is None or track.state not in ("open", "in_doubt"):
+        # A report of the provider, or our own write whose answer was lost, has settled it, and scheduled what follows.
+        return Settlement(Change(ack=None if again else errand.place), [], again)
+    retry_at = _retry_at(landed, track, now, context, backoff)
+    step = settle(job, track, reminder, landed.outcome, now, retry_at, context.limits)
+    change = Change(outputs=[(context.keys.receipts, "receipt", write_receipt(said)) for said in step.receipts])
+    if step.contact == "take_back":
+        take_back(change, errand, [f"c:{landed.attempt.reference}"], context.keys)
+    again = any(other.state == "ready" for other in job.tracks)
     if not again:
         rest(change, errand, context)
     write_job(change, errand, context)
-    return Settlement(change, receipts, again)
+    return Settlement(change, step.receipts, again)
 
 
 def _retry_at(landed: Landed, track: Track, now: Instant, context: Context, backoff: Backoff) -> Instant | None:
     """When to try again: at once where another provider of the channel has not been asked in this round."""
     if not isinstance(landed.outcome, Unavailable):
         return None
+    if landed.outcome.code == LATE:
+        return now
     desks = context.house.desks.of[landed.desk.channel]
     if track.tries % len(desks) and context.house.desks.alternatives(landed.desk, now):
         return None

@@ -66,16 +66,12 @@ class Worker:
     async def run(self) -> None:
         """Works until `stop`; hands over at the end what was read and not begun."""
         await self._patiently(self.inbox.prepare)
-        settler = asyncio.create_task(self.flights.settle_for_ever(), name="settle")
-        movers = [asyncio.create_task(self._move(), name="move"), asyncio.create_task(self._sweep(), name="sweep")]
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(), name="read")
-                group.create_task(self._walk(), name="walk")
+        async with asyncio.TaskGroup() as group:  # whichever of them fails, the process ends and others take over
+            servants = [group.create_task(act()) for act in (self.flights.settle_for_ever, self._move, self._sweep)]
+            await asyncio.wait([group.create_task(self._read()), group.create_task(self._walk())])
             await self.flights.drained()
             await self._hand_over()
-        finally:
-            await end(settler, *movers)
+            await end(*servants)
 
     async def _read(self) -> None:
         """Entries in: those of a former life first, then what is new, high before normal before bulk."""
@@ -184,7 +180,7 @@ class Worker:
             case Rest() | Go():
                 return change_for(errand, move, self.context)
             case Skip.DUPLICATE | Skip.LOST:
-                return Change(ack=(errand.entry.stream, errand.entry.id.decode()))
+                return Change(ack=errand.place)
             case Skip.NOT_OURS | Hold() | Unsure():
                 return None
             case _:
