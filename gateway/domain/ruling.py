@@ -31,9 +31,9 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 class Ruling(Struct, frozen=True, kw_only=True):
     """`earliest` is the first instant (whole seconds) at which no rule blocks, history unchanged: the moment judged
-    when the decision is `allow`, None when it is `deny`. `closes` is the first later instant at which a rule blocks again,
-    None if none does within the horizon. `findings` are the rules that block, in the order of the rules; never only
-    the first."""
+    when the decision is `allow`, None when it is `deny`. `closes` is the first later instant at which a rule blocks
+    again, None if none does within the horizon. `findings` are the rules that block, in the order of the rules; never
+    only the first."""
 
     decision: Decision
     earliest: Instant | None

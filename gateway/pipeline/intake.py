@@ -1,16 +1,15 @@
-"""Takes in what happened elsewhere: contacts that count, commands that rule, and providers' own reports.
+"""Takes in what happened elsewhere: contacts that count, commands that rule, and (`reports`) what providers report.
 
 One consumer reads all three streams; what it writes is in force for every worker with the next observation, and a claim
 made on older knowledge fails, so the effect is immediate wherever the person's file or the control document is read.
 """
 
 import asyncio
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 import structlog
 
-from channels.contract import ProviderReceipt
 from gateway.domain.clock import DAY, Clock, Instant, format_instant, parse_instant
 from gateway.domain.command import Cancel, Command, Consent, Pause, Resume, Stop, Unpause, parse_command
 from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
@@ -20,10 +19,10 @@ from gateway.pipeline.errand import read_record
 from gateway.pipeline.files import FILE_LIFE_MS, PersonFile, Unreadable, digest, read_file, write_contact, write_state
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
-from gateway.pipeline.settling import reported
+from gateway.pipeline.reports import Reports
 from gateway.policy.facts import PastContact, State
-from gateway.store.keys import PAUSED, Member, parse_member, select_account, select_job, select_person
-from gateway.store.redis import WRITTEN, Ask, Change, FileWrite, RecordWrite, Store, StoreError
+from gateway.store.keys import PAUSED, select_account, select_job, select_person
+from gateway.store.redis import Ask, Change, FileWrite, RecordWrite, Store, StoreError
 from gateway.store.streams import Entry, Inbox
 
 ORDER_LIFE_MS = 7 * DAY
@@ -32,7 +31,6 @@ SWEEP_S = 4.0
 STORE_PAUSE_S = 0.5
 BATCH = 100
 
-_receipt = msgspec.json.Decoder(ProviderReceipt)
 _encode = msgspec.json.Encoder().encode
 log = structlog.get_logger("gateway.intake")
 
@@ -42,6 +40,7 @@ class Intake:
 
     def __init__(self, store: Store, inbox: Inbox, context: Context, clock: Clock, metrics: Metrics) -> None:
         self.store, self.inbox, self.context, self.clock, self.metrics = store, inbox, context, clock, metrics
+        self.reports = Reports(store, context, clock, metrics)
         self._stopping = False
 
     def stop(self) -> None:
@@ -70,8 +69,11 @@ class Intake:
                 await asyncio.sleep(STORE_PAUSE_S)
 
     async def _take_in(self, entries: list[Entry]) -> None:
+        callbacks = [entry for entry in entries if entry.stream == self.context.keys.callbacks]
         for entry in entries:
             self.metrics.entries.add(entry.stream)
+            if entry.stream == self.context.keys.callbacks:
+                continue
             try:
                 fault = await self._one(entry)
             except (msgspec.DecodeError, Unreadable) as error:
@@ -79,11 +81,11 @@ class Intake:
             if fault is not None:
                 await self.store.commit([dead_letter(entry, fault, self.clock.now(), self.context.keys)])
                 self.metrics.dead.add(entry.stream)
+        if callbacks:
+            await self.reports.take_in(callbacks)
 
     async def _one(self, entry: Entry) -> Fault | None:
         keys = self.context.keys
-        if entry.stream == keys.callbacks:
-            return await self._callback(entry)
         field, parse = (b"contact", parse_contact) if entry.stream == keys.contacts else (b"command", parse_command)
         raw = entry.fields.get(field)
         if raw is None:
@@ -176,29 +178,6 @@ class Intake:
             and (state.channel, state.account, state.address) == (resume.channel, resume.account, address)
         ]
         return FileWrite(self.context.keys.person(tenant, resume.recipient_id), person.version, (), drops)
-
-    async def _callback(self, entry: Entry) -> Fault | None:
-        """A provider's report meets the record of its job; what it does not know is put away."""
-        try:
-            receipt = _receipt.decode(entry.fields.get(b"receipt", b""))
-        except msgspec.DecodeError as error:
-            return Fault("receipt", str(error))
-        while True:
-            member = await self._member(receipt)
-            if member is None:
-                break
-            ask = Ask(member.tenant, member.recipient, member.job, member.account, member.household)
-            settlement = reported(receipt, member, (await self.store.observe([ask])).seen[0], self.context)
-            if settlement is None or (await self.store.commit([settlement.change]))[0] == WRITTEN:
-                self.metrics.told(settlement.receipts if settlement else ())
-                break
-        self.metrics.orders.add("callback")
-        await self.inbox.forget(entry)
-        return None
-
-    async def _member(self, receipt: ProviderReceipt) -> Member | None:
-        name: Any = await self.store.redis.get(self.context.keys.reference(receipt.reference or ""))
-        return parse_member(name.decode()) if name else None
 
 
 def _cancelled(cancel: Cancel) -> str:

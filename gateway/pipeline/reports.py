@@ -1,0 +1,97 @@
+"""Takes in what providers report of messages they accepted: each report meets the record of its job, in batches."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from channels.contract import ProviderReceipt
+from gateway.domain.clock import Clock
+from gateway.domain.errors import Fault
+from gateway.pipeline.deadletter import dead_letter
+from gateway.pipeline.files import Unreadable
+from gateway.pipeline.line import Context
+from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.settling import Settlement, reported
+from gateway.store.keys import Member, parse_member
+from gateway.store.redis import WRITTEN, Ask, Change, Seen, Store
+from gateway.store.streams import Entry
+
+_receipt = msgspec.json.Decoder(ProviderReceipt)
+
+
+class Report(Struct):
+    """One report in hand, and the job that it is about, None if nobody here knows the message."""
+
+    entry: Entry
+    receipt: ProviderReceipt
+    member: Member | None
+
+
+class Reports:
+    """Settles entries of the stream of callbacks. Raises StoreError; then all of them are taken in again."""
+
+    def __init__(self, store: Store, context: Context, clock: Clock, metrics: Metrics) -> None:
+        self.store, self.context, self.clock, self.metrics = store, context, clock, metrics
+
+    async def take_in(self, entries: Sequence[Entry]) -> None:
+        """Of several reports about one job one at a time, in their order; a lost race is run again."""
+        left = await self._read(entries)
+        while left:
+            turn: dict[str, Report] = {}
+            later: list[Report] = []
+            for report in left:
+                name = str(report.member) if report.member else report.entry.id.decode()
+                if name in turn:
+                    later.append(report)
+                else:
+                    turn[name] = report
+            left = await self._settle(list(turn.values())) + later
+
+    async def _read(self, entries: Sequence[Entry]) -> list[Report]:
+        reports: list[tuple[Entry, ProviderReceipt]] = []
+        for entry in entries:
+            try:
+                reports.append((entry, _receipt.decode(entry.fields.get(b"receipt", b""))))
+            except msgspec.DecodeError as error:
+                await self._bury(entry, Fault("receipt", str(error)))
+        if not reports:
+            return []
+        keys = [self.context.keys.reference(receipt.reference or "") for _, receipt in reports]
+        names = await self.store.redis.mget(keys)
+        return [
+            Report(entry, receipt, parse_member(name.decode()) if name else None)
+            for (entry, receipt), name in zip(reports, names, strict=True)
+        ]
+
+    async def _settle(self, reports: list[Report]) -> list[Report]:
+        """Writes what the reports change; those that somebody was faster than."""
+        known = [report.member for report in reports if report.member is not None]
+        asks = [Ask(m.tenant, m.recipient, m.job, m.account, m.household) for m in known]
+        seen = iter((await self.store.observe(asks)).seen if asks else ())
+        settlements = [self._change(report, next(seen) if report.member else None) for report in reports]
+        results = await self.store.commit([settlement.change for settlement in settlements])
+        for settlement, result in zip(settlements, results, strict=True):
+            if result == WRITTEN:
+                self.metrics.orders.add("callback")
+                self.metrics.told(settlement.receipts)
+        return [report for report, result in zip(reports, results, strict=True) if result != WRITTEN]
+
+    def _change(self, report: Report, seen: Seen | None) -> Settlement:
+        """The change of one report; where it changes nothing, its entry is put away."""
+        place = (report.entry.stream, report.entry.id.decode())
+        settlement = None
+        if report.member is not None and seen is not None:
+            try:
+                settlement = reported(report.receipt, report.member, seen, self.context)
+            except (msgspec.DecodeError, Unreadable) as error:
+                fault = Fault("", f"what the store holds of this job or person cannot be read: {error}")
+                change = dead_letter(report.entry, fault, self.clock.now(), self.context.keys)
+                return Settlement(change, [], again=False)
+        settlement = settlement or Settlement(Change(), [], again=False)
+        settlement.change.ack = place
+        return settlement
+
+    async def _bury(self, entry: Entry, fault: Fault) -> None:
+        await self.store.commit([dead_letter(entry, fault, self.clock.now(), self.context.keys)])
+        self.metrics.dead.add(entry.stream)
