@@ -1,6 +1,7 @@
 """Takes in what providers report of messages they accepted: each report meets the record of its job, in batches."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -58,7 +59,7 @@ class Reports:
         if not reports:
             return []
         keys = [self.context.keys.reference(receipt.reference or "") for _, receipt in reports]
-        names = await self.store.redis.mget(keys)
+        names: list[Any] = await self.store.redis.mget(keys)
         return [
             Report(entry, receipt, parse_member(name.decode()) if name else None)
             for (entry, receipt), name in zip(reports, names, strict=True)
