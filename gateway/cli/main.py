@@ -10,12 +10,12 @@ import redis
 
 from gateway import logs
 from gateway.app import Unfit
-from gateway.cli import check, dead, preview, run, segments, send
+from gateway.cli import check, dead, demo, preview, run, segments, send
 from gateway.cli.terminal import Quit, complain
 from gateway.store.embedded import EmbeddedError
 
 # One line each, in the order of `--help`. A command registers its own arguments and sets `run`.
-COMMANDS = (run, check, send, dead, preview, segments)
+COMMANDS = (demo, run, check, send, dead, preview, segments)
 INTERRUPTED = 130
 
 

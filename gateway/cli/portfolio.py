@@ -72,8 +72,10 @@ class Sample(Struct, frozen=True):
 
 class Portfolio(Struct, frozen=True):
     """`samples` are the jobs, `again` one of them that is enqueued a second time, `broken` a document that nobody can
-    read; `commands` come before all of them."""
+    read; `commands` come before all of them. `awake` and `asleep` count people."""
 
+    awake: int
+    asleep: int
     samples: list[Sample]
     again: Sample
     broken: bytes
@@ -85,9 +87,9 @@ def _people(place: str, *who: tuple[str, str]) -> list[Person]:
     return [
         Person(
             name, latin, "en" if name.isascii() else "zh-CN", city, zone, jurisdiction, currency,
-            f"{number}{index}"[: len(number)] if number else None,
+            number or None,
         )
-        for index, (name, latin) in enumerate(who)
+        for name, latin in who
     ]  # fmt: skip
 
 
@@ -137,7 +139,7 @@ BY_DAY: tuple[Story, ...] = (
     Story(note="number ends in 05: no report comes", channels=("sms",), ending="05", rests="sent"),
     Story(note="token ends in 07: in doubt, then reported", channels=("push",), ending="07"),
     Story(note="number ends in 08: down at every try", channels=("sms", "push"), ending="08"),
-    Story(note="number ends in 01, no other channel", channels=("sms",), ending="01"),
+    Story(note="address ends in 01, no other channel", channels=("email",), ending="01"),
     Story(note="address ends in 04, no other channel", channels=("email",), ending="04"),
     Story(note="strategy all: each channel on its own", channels=("sms", "email", "push"), strategy="all"),
     Story(note="a task on gateway:calls", channels=("call",)),
@@ -146,15 +148,16 @@ BY_DAY: tuple[Story, ...] = (
 STOPPED = Story(note="said STOP a minute ago", channels=("sms", "email"))
 BY_NIGHT: tuple[Story, ...] = (
     STOPPED,
-    Story(channels=("sms",), ends_in=30 * MINUTE),
+    Story(note="ends in 30 minutes", channels=("sms",), ends_in=30 * MINUTE),
     Story(channels=("email",), lacks="due_date"),
 )
 ANSWERED = Story(
     note="asked for it (flag response)", channels=("email",), flags=("response",), template="payment_plan_offer"
 )
 """Only the house's hours give way to it, so it is told of somebody for whom no others hold."""
-PLAIN: tuple[tuple[Channel, ...], ...] = (("sms", "email"), ("email", "sms"), ("push", "sms"), ("sms", "push"))
-PLAIN_WITHOUT_NUMBER: tuple[tuple[Channel, ...], ...] = (("email", "push"), ("push", "email"))
+_NO_NUMBER = (Story(channels=("email", "push")), Story(channels=("push", "email")))
+_NUMBER = (Story(channels=("sms", "email")), Story(channels=("email", "sms")), Story(channels=("push", "sms")))
+PLAIN: tuple[Story, ...] = (*_NUMBER, *_NO_NUMBER)
 LANES: tuple[Lane, ...] = ("normal", "normal", "high", "bulk")
 
 
@@ -164,8 +167,8 @@ def deal(now: Instant) -> Portfolio:
     dealt: list[tuple[Person, Story]] = []
     awake = [person for person in PEOPLE if MORNING <= _of_day(person, now) < EVENING]
     asleep = [person for person in PEOPLE if not DAWN <= _of_day(person, now) < NIGHT]
-    lawless = [person for person in asleep if person.jurisdiction not in ("CN", "US")]
-    for stories, pool in ((BY_DAY, awake), (BY_NIGHT, asleep), ((ANSWERED,), lawless)):
+    elsewhere = [person for person in asleep if person.jurisdiction != "CN"]
+    for stories, pool in ((BY_DAY, awake), (BY_NIGHT, asleep), ((ANSWERED,), elsewhere)):
         for number, story in enumerate(stories):
             person = _pick([one for one in pool if one in left], story, "zh-CN" if number % 2 else "en")
             if person is not None:  # tests/cli/test_portfolio.py proves that it never is, whatever the hour
@@ -176,8 +179,9 @@ def deal(now: Instant) -> Portfolio:
     dealt.sort(key=lambda pair: PEOPLE.index(pair[0]))
     samples = [sample for person, story in dealt for sample in _samples(person, story, now)]
     stopped = next((person for person, story in dealt if story is STOPPED), None)
-    again = next(sample for sample in samples if not sample.story.note)
-    return Portfolio(samples, again, _broken(now), [_stop(stopped, now)] if stopped else [])
+    again = next(sample for sample in samples if sample.story in PLAIN and sample.person in awake)
+    commands = [_stop(stopped, now)] if stopped else []
+    return Portfolio(len(awake), len(PEOPLE) - len(awake), samples, again, _broken(now), commands)
 
 
 def _pick(pool: Sequence[Person], story: Story, locale: str) -> Person | None:
@@ -189,8 +193,8 @@ def _pick(pool: Sequence[Person], story: Story, locale: str) -> Person | None:
 
 
 def _plain(number: int, person: Person) -> Story:
-    patterns = PLAIN if person.number else PLAIN_WITHOUT_NUMBER
-    return Story(channels=patterns[number % len(patterns)])
+    patterns = _NUMBER if person.number else _NO_NUMBER
+    return patterns[number % len(patterns)]
 
 
 def _samples(person: Person, story: Story, now: Instant) -> list[Sample]:
