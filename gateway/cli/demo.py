@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import redis.asyncio as redis
 import uvloop
@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from channels.contract import Message
-from channels.sandbox import Sandbox
 from gateway import app
 from gateway.cli import demo_report
 from gateway.cli.books import Account, Books, next_receipts, open_receipts
@@ -61,6 +60,14 @@ class Stage(Struct, frozen=True):
     store: redis.Redis
     keys: Keys
     port: int
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A provider that keeps what it was given, as the sandbox does."""
+
+    @property
+    def messages(self) -> Collection[Message]: ...
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -251,7 +258,7 @@ async def _account(stage: Stage, enqueued: int) -> Account:
     counted = (
         stage.metrics.registry.get_sample_value("gateway_duplicates_total", {"lane": lane}) or 0 for lane in LANES
     )
-    messages = {channel: len(sandbox.messages) for channel, sandbox in _sandboxes(stage)}
+    messages = {channel: len(kept) for channel, kept in _kept(stage)}
     messages["call"] = await stage.store.xlen(stage.keys.calls)
     return Account(enqueued, int(sum(counted)), await stage.store.xlen(stage.keys.dead), messages)
 
@@ -259,13 +266,14 @@ async def _account(stage: Stage, enqueued: int) -> Account:
 def _messages(stage: Stage) -> list[Message]:
     """The first message in each language, best a text message."""
     found: dict[str, Message] = {}
-    for _, sandbox in _sandboxes(stage):
-        for message in sandbox.messages:
+    for _, kept in _kept(stage):
+        for message in kept:
             found.setdefault(message.locale, message)
     return list(found.values())
 
 
-def _sandboxes(stage: Stage) -> Iterator[tuple[str, Sandbox]]:
+def _kept(stage: Stage) -> Iterator[tuple[str, Collection[Message]]]:
     for desk in stage.plant.desks:
-        if isinstance(desk.provider, Sandbox):
-            yield desk.channel, desk.provider
+        provider: object = desk.provider
+        if isinstance(provider, Keeper):
+            yield desk.channel, provider.messages

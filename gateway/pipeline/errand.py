@@ -44,7 +44,7 @@ class Errand:
     def __init__(self, entry: Entry, member: Member, reminder: Reminder | None, raw: bytes) -> None:
         self.entry, self.member, self.reminder, self.raw = entry, member, reminder, raw
         self.likely = member.channel
-        self.key = f"{entry.stream}/{entry.id.decode()}"
+        self.key = entry.key
         self.inherited = entry.inherited
         self.parks = False
         self.job: Job | None = None

@@ -36,10 +36,9 @@ class Hand:
     def accept(self, entries: list[Entry]) -> None:
         """Takes entries in. One that is in hand already is left alone: it is kept, and comes to its end."""
         for entry in entries:
-            key = f"{entry.stream}/{entry.id.decode()}"
-            if key in self.entries:
+            if entry.key in self.entries:
                 continue
-            self.entries[key] = entry
+            self.entries[entry.key] = entry
             errand = take_up(entry, self.lane_of[entry.stream])
             if isinstance(errand, Fault):
                 self.faulty.append((entry, errand))
@@ -47,7 +46,7 @@ class Hand:
                 self.incoming.append(errand)
 
     def put_away(self, entry: Entry) -> None:
-        self.entries.pop(f"{entry.stream}/{entry.id.decode()}", None)
+        self.entries.pop(entry.key, None)
 
     def hold(self, errand: Errand, channel: str) -> None:
         """Keeps a job for whose channel no slot is free; one too many is marked to wait in the schedule instead."""

@@ -1,8 +1,9 @@
 """What is counted for those who have their own eyes. Labels are few and closed: no person, job or address is one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily
 
 from gateway.domain.receipt import Receipt
 
@@ -45,18 +46,24 @@ class Metrics:
             self.receipts.add(receipt.status, receipt.channel or "")
 
     def _counter(self, name: str, text: str, *labels: str) -> "Tally":
-        return Tally(Counter(name, text, list(labels), registry=self.registry))
+        tally = Tally(name, text, labels)
+        self.registry.register(tally)
+        return tally
 
 
 class Tally:
-    """A counter that looks its labels up once."""
+    """A counter that costs a dictionary's update; Prometheus sees it when it asks."""
 
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
-        self._children: dict[tuple[str, ...], Callable[[float], None]] = {}
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        self._name, self._text, self._labels = name, text, labels
+        self._counts: dict[tuple[str, ...], int] = {}
 
     def add(self, *labels: str, n: int = 1) -> None:
-        inc = self._children.get(labels)
-        if inc is None:
-            inc = self._children[labels] = self._counter.labels(*labels).inc
-        inc(n)
+        self._counts[labels] = self._counts.get(labels, 0) + n
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """One family, as the registry wants it."""
+        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, count in list(self._counts.items()):
+            family.add_metric(labels, count)
+        yield family

@@ -31,6 +31,8 @@ RETRY_S = 0.02
 """How soon jobs in hand are looked at again when only time will make room for them."""
 IDLE_S = 1.0
 SWEEP_S = 4.0
+SWEEPS_AT_ONCE = 5
+"""steps of a sweep that finds something: all that one worker can have had in hand"""
 MOVE_MOST = 500
 MOVE_EVERY_S = 0.25
 STORE_PAUSE_S = 0.5
@@ -267,7 +269,11 @@ class Worker:
         """Says what is still held here, and takes over what others no longer hold."""
         while True:
             try:
-                self._accept_late(await self.inbox.take_over())
+                for _ in range(SWEEPS_AT_ONCE):
+                    found = await self.inbox.take_over()
+                    self._accept_late(found)
+                    if not found:
+                        break
                 await asyncio.sleep(SWEEP_S)
                 await self.inbox.keep([(entry.stream, entry.id) for entry in self.hand.entries.values()])
             except (StoreError, OSError) as error:

@@ -18,7 +18,7 @@ WARN = "warn"
 def judge(rules: Sequence[Rule], case: Case, at: Instant) -> Ruling:
     """A pure function of its arguments; POLICY, "The judgement". Rules whose `otherwise` is `warn` never block, but
     stand among the findings. If nobody knows the person's time zone the decision is never `allow`."""
-    selected = [rule for rule in rules if rule.selects(case.candidate)]
+    selected = [rule for rule in rules if not rule.idle(case) and rule.selects(case.candidate)]
     findings = tuple(
         rule.finding(case, at, blocks=rule.otherwise != WARN) for rule in selected if rule.opens_for(case, at) != at
     )

@@ -25,11 +25,18 @@ class Entry(Struct, frozen=True):
     id: bytes
     fields: Mapping[bytes, bytes]
     inherited: bool = False
+    key: str = ""
+    """stream and id, as one name"""
 
     @property
     def accepted_ms(self) -> int:
         """When the server took it, ms since the epoch."""
         return int(self.id.partition(b"-")[0])
+
+
+def entry(stream: str, id_: bytes, fields: Mapping[bytes, bytes], inherited: bool = False) -> Entry:
+    """An entry with its key."""
+    return Entry(stream, id_, fields, inherited, f"{stream}/{id_.decode()}")
 
 
 class Inbox:
@@ -78,7 +85,7 @@ class Inbox:
             while rows := _entries(await self._healing(self.quick, {stream: cursor}, count=SWEEP_COUNT), True):
                 left += rows
                 cursor = rows[-1].id
-        return [entry for entry in left if entry.fields or not await self.forget(entry)]
+        return [one for one in left if one.fields or not await self.forget(one)]
 
     async def take_over(self) -> list[Entry]:
         """One step of the sweep: entries of holders that fell silent, from where the last step ended."""
@@ -94,7 +101,7 @@ class Inbox:
                 await self.prepare()
                 continue
             self._cursors[stream] = cursor
-            found += [Entry(stream, id_, fields, True) for id_, fields in rows if fields]
+            found += [entry(stream, id_, fields, True) for id_, fields in rows if fields]
         return found
 
     async def keep(self, held: Sequence[tuple[str, bytes]], idle_ms: int = 0) -> None:
@@ -127,7 +134,7 @@ class Inbox:
 
 def _entries(rows: Any, inherited: bool = False) -> list[Entry]:
     return [
-        Entry(stream.decode(), id_, fields or {}, inherited)
+        entry(stream.decode(), id_, fields or {}, inherited)
         for stream, entries in rows or ()
         for id_, fields in entries
     ]

@@ -114,6 +114,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     def _closes(self, case: Case, at: Instant) -> Instant | None:
         raise NotImplementedError
 
+    def idle(self, case: Case) -> bool:
+        """Whether the rule surely never blocks this case, at whatever moment, because what it looks at is empty."""
+        return False
+
     def figures(self, case: Case, at: Instant) -> dict[str, Any]:
         """What the rule counted or compared at the moment, ready for JSON."""
         raise NotImplementedError

@@ -27,6 +27,9 @@ class ChannelLock(Rule, frozen=True, kw_only=True):
             fields.wrong("calendar", "must be week; no other calendar can lock a channel yet")
         return {"week": week, "tally": read_tally(fields)}
 
+    def idle(self, case: Case) -> bool:
+        return not case.history
+
     def _opens(self, case: Case, at: Instant) -> Instant | None:
         zones = self.zones(case)
         if not zones:

@@ -34,6 +34,9 @@ class Counting(Rule, frozen=True, kw_only=True):
             return at
         return leap([partial(self._frees_in, name, times) for name in zones], at)
 
+    def idle(self, case: Case) -> bool:
+        return not case.history and self.max > 0
+
     def _times(self, case: Case) -> list[Instant]:
         """When the contacts were made that count, oldest first."""
         times = self.tally.times(case)

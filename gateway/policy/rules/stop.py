@@ -25,6 +25,9 @@ class Stop(Rule, frozen=True, kw_only=True):
             fields.wrong("states", "is missing; it lists the states that stop contact, such as [cease, attorney]")
         return {"states": states, "match": fields.words("match", ("recipient",), one_of=MATCHES)}
 
+    def idle(self, case: Case) -> bool:
+        return not case.states
+
     def _meant(self, case: Case) -> list[State]:
         return [
             state
