@@ -1,4 +1,4 @@
-"""The three providers of a story: Twilio, FCM and a mail relay, each a real server whose every answer is drawn by lot."""
+"""The three providers of a story: Twilio, FCM and a mail relay, real servers whose every answer is drawn by lot."""
 
 import contextlib
 import random
@@ -28,8 +28,8 @@ class Providers:
     def channels(self, **more: Any) -> dict[str, list[dict[str, Any]]]:
         """Their entries in a configuration. Nobody calls back in these stories, and the entry says so."""
         return {
-            "sms": [{"name": "twilio", "kind": "twilio", "account_sid": "AC1", "auth_token": "secret", "from": "+15005550006",
-                     "base_url": self.twilio.url, "receipts": "none", **more}],
+            "sms": [{"name": "twilio", "kind": "twilio", "account_sid": "AC1", "auth_token": "secret",
+                     "from": "+15005550006", "base_url": self.twilio.url, "receipts": "none", **more}],
             "push": [{"name": "fcm", "kind": "fcm", "credentials": self.fcm.credentials(self._folder),
                       "base_url": self.fcm.url, **more}],
             "email": [{"name": "relay", "kind": "smtp", "host": "127.0.0.1", "port": self.smtp.port, "tls": "none",

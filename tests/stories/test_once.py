@@ -40,9 +40,7 @@ async def test_the_same_id_for_another_person_or_tenant_is_another_job(world: Wo
 @pytest.mark.parametrize("otherwise", ["defer", "drop"])
 async def test_four_workers_racing_on_fifty_people_never_pass_a_cap_of_three(world: World, otherwise: str) -> None:
     people, each, most = 50, 10, 3
-    jobs = [
-        addressed(person, ["sms"], id=f"j{person}-{number}") for number in range(each) for person in range(people)
-    ]
+    jobs = [addressed(person, ["sms"], id=f"j{person}-{number}") for number in range(each) for person in range(people)]
     async with providers(world.folder, delay=0.01) as fakes:
         world.configure(fakes.channels(), policies=world.policy(most, otherwise=otherwise))
         async with world.workers(4):
@@ -52,19 +50,17 @@ async def test_four_workers_racing_on_fifty_people_never_pass_a_cap_of_three(wor
             await world.receipts.settle()
         assert set(fakes.taken()["sms"].values()) == {most}
         assert len(fakes.taken()["sms"]) == people
-    count = world.receipts.count()
-    assert count == {"sent": people * most, "deferred" if otherwise == "defer" else "suppressed": people * (each - most)}
-    codes = {r["reason"]["code"] for r in world.receipts.all if r["reason"]}
-    assert codes == {"limit"}
+    told = Counter((r["status"], (r["reason"] or {}).get("code")) for r in world.receipts.all)
+    told.pop(("deferred", "backoff"), None)  # a claim that a busy machine left lying for a second is given back
+    refused = ("deferred" if otherwise == "defer" else "suppressed", "limit")
+    assert told == {("sent", None): people * most, refused: people * (each - most)}
 
 
 async def test_four_workers_racing_on_a_household_share_its_cap(world: World) -> None:
     policy = world.policy(3, otherwise="drop")
     file = policy / "house.yaml"
     file.write_text(file.read_text().replace("scope: [recipient]", "scope: [household]"))
-    jobs = [
-        addressed(person, ["sms"], id=f"j{person}-{number}") for number in range(5) for person in range(20)
-    ]
+    jobs = [addressed(person, ["sms"], id=f"j{person}-{number}") for number in range(5) for person in range(20)]
     for job in jobs:
         job["recipient"]["household"] = f"h{int(job['recipient']['id'][1:]) // 2}"
     async with providers(world.folder, delay=0.01) as fakes:
@@ -75,4 +71,4 @@ async def test_four_workers_racing_on_a_household_share_its_cap(world: World) ->
         per_house: Counter[int] = Counter()
         for phone, count in fakes.taken()["sms"].items():
             per_house[int(phone[-8:]) // 2] += count
-    assert per_house == {house: 3 for house in range(10)}
+    assert per_house == dict.fromkeys(range(10), 3)

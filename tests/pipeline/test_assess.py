@@ -1,0 +1,105 @@
+"""What becomes of a job, as a pure function of what was observed."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from channels.contract import Accepted, Facts, Message, Outcome
+from gateway.app import Words
+from gateway.domain.lifecycle import begin
+from gateway.domain.reminder import Reminder, parse_reminder
+from gateway.pipeline.assess import Admit, Finish, House, Plan, Postpone, View, assess
+from gateway.pipeline.desks import Desk, Desks
+from gateway.pipeline.files import PersonFile
+from gateway.policy.facts import PastContact
+from gateway.policy.policy import Policy
+from gateway.rendering.catalog import Catalog
+from tests.stories.world import COUNTS, OPEN_HOUSE, ROOT, reminder
+
+NOW = 1_795_428_000_000
+"""2026-11-23T10:00:00Z"""
+
+
+class Nobody:
+    facts = Facts(kind="nobody", channel="sms", receipts=False)
+    name = "nobody"
+
+    async def start(self) -> None: ...
+
+    async def send(self, message: Message, timeout: float) -> Outcome:
+        return Accepted(None)
+
+    async def close(self) -> None: ...
+
+
+@cache
+def catalog() -> Catalog:
+    return Catalog.load(ROOT / "templates", "en")
+
+
+def words(folder: Path, most: int = 3) -> Words:
+    (folder / "house.yaml").write_text(OPEN_HOUSE.format(
+        max=most, within="{rolling: PT24H}", otherwise="defer", counts=COUNTS
+    ))  # fmt: skip
+    policy = Policy.load(folder)
+    assert not policy.faults
+    return Words(policy, catalog())
+
+
+def house(folder: Path, most: int = 3) -> House:
+    of = words(folder, most)
+    desks = Desks({"sms": [Desk("sms", Nobody(), 4, 10, None)]})
+    return House(policy=of.policy, catalog=of.catalog, desks=desks, locale="en", jurisdiction="DE", role="creditor")
+
+
+def decide(folder: Path, person: PersonFile | None = None, most: int = 3, **given: Any) -> Plan:
+    raw = msgspec.json.encode(reminder("a", **given))
+    read = parse_reminder(raw)
+    assert isinstance(read, Reminder), read
+    job = begin(read, raw, "s/1-0", NOW)
+    view = View(
+        reminder=read, job=job, person=person or PersonFile(), household=None, pauses=(), cancelled=None, now=NOW
+    )  # fmt: skip
+    return assess(view, job.tracks[0], house(folder, most))
+
+
+def past(*times: int) -> PersonFile:
+    contacts = tuple(PastContact(at=at, channel="sms", event="delivered", recipient="p-a") for at in times)
+    return PersonFile(version=1, contacts=contacts, names=tuple(f"c:{at}" for at in times))
+
+
+def test_a_job_whom_nothing_forbids_is_admitted(tmp_path: Path) -> None:
+    plan = decide(tmp_path)
+    assert isinstance(plan, Admit)
+    assert plan.channel == "sms"
+
+
+@pytest.mark.parametrize("ahead_ms", [1, 5_000, 300_000])
+def test_a_contact_that_a_faster_clock_wrote_counts_at_once(tmp_path: Path, ahead_ms: int) -> None:
+    plan = decide(tmp_path, past(NOW - 1000, NOW + ahead_ms - 1, NOW + ahead_ms))
+    assert isinstance(plan, Postpone)
+    assert plan.reason.code == "limit"
+    assert isinstance(decide(tmp_path, past(NOW - 1000, NOW + ahead_ms)), Admit)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"template": "no_such_template"}, "unknown_template"),
+        ({"params": {"name": "A"}}, "missing_variable"),
+        ({"recipient": {"phone": None}}, "no_address"),
+    ],
+)
+def test_what_can_never_be_sent_is_answered_at_once(tmp_path: Path, given: dict[str, Any], code: str) -> None:
+    plan = decide(tmp_path, **given)
+    assert isinstance(plan, Finish)
+    assert (plan.status, plan.reason.code) == ("rejected", code)
+
+
+def test_a_job_that_must_wait_until_it_is_over_expires_now(tmp_path: Path) -> None:
+    plan = decide(tmp_path, past(NOW - 1000, NOW - 900, NOW - 800), expires_at="2026-11-24T09:00:00Z")
+    assert isinstance(plan, Finish)
+    assert (plan.status, plan.reason.code) == ("expired", "limit")
