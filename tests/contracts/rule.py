@@ -105,6 +105,14 @@ class RuleContract:
                 assert rule.opens(facts, closes) != closes
                 assert rule.opens(facts, closes - 1) == closes - 1
 
+    def test_a_rule_that_says_it_is_idle_never_blocks(self) -> None:
+        bare = {"history": (), "states": (), "memo": {}}
+        for rule, facts, at in self.questions():
+            for case in (facts, msgspec.structs.replace(facts, **bare)):
+                if rule.idle(case):
+                    assert rule.opens(case, at) == at
+                    assert rule.closes(case, at) is None
+
     def test_the_same_question_has_the_same_answer_whatever_was_asked_before(self) -> None:
         for rule, facts, at in self.questions():
             again = msgspec.structs.replace(facts, history=tuple(reversed(facts.history)), memo={})
