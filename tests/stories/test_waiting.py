@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.clock import format_instant
 from tests.stories.test_commands_and_contacts import messages
-from tests.stories.world import ShiftedClock, World, next_day_at, reminder
+from tests.stories.world import ROOT, ShiftedClock, World, next_day_at, reminder
 
 
 def ending(digits: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ async def test_a_job_expires_on_time_while_it_waits(world: World) -> None:
     async with world.inside():
         await world.command("pause")
         await world.emptied()
-        ends = world.clock.now() + 1500
+        ends = world.clock.now() + 3000
         await world.put(reminder("a", expires_at=format_instant(ends)))
         await world.receipts.until(lambda: world.receipts.statuses("a") == ["deferred"])
         await world.receipts.ended("a", seconds=5)
@@ -90,7 +90,7 @@ async def test_no_message_goes_out_into_a_window_that_is_about_to_close(world: W
 
 
 async def test_the_shipped_packs_hold_a_reminder_to_a_person_in_china_overnight(world: World) -> None:
-    world.configure(policies="/work/main/config/policies")
+    world.configure(policies=str(ROOT / "config/policies"))
     clock = ShiftedClock.at(next_day_at(15, 0, 0))  # 23:00 in Shanghai
     async with world.inside(clock):
         who = {"phone": "+8613800138000", "time_zone": "Asia/Shanghai", "jurisdiction": "CN", "locale": "zh-CN"}
@@ -212,4 +212,3 @@ async def test_a_full_channel_holds_up_no_other(world: World) -> None:
         await world.put(*slow, lane="high")
         await world.put(*quick, lane="normal")
         await world.receipts.ended(*[job["id"] for job in quick], seconds=5)
-        await world.command("cancel", account="nobody")

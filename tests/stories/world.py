@@ -280,12 +280,20 @@ class World:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator["WorkerProcess"]:
-        """A worker process; killed at the end if it still lives."""
+        """A worker process that has taken its seat; killed at the end if it still lives."""
+        before = await self._seats()
         process = await start_worker(self.config_file)
         try:
+            async with asyncio.timeout(15):
+                while await self._seats() <= before:  # noqa: ASYNC110 - what another process does
+                    await asyncio.sleep(0.02)
             yield process
         finally:
             await process.kill()
+
+    async def _seats(self) -> set[bytes | None]:
+        keys = [key async for key in self.redis.scan_iter(f"{self.prefix}:worker:*", count=5000)]
+        return set(await self.redis.mget(keys)) if keys else set()
 
     @asynccontextmanager
     async def workers(self, count: int) -> AsyncIterator[list["WorkerProcess"]]:
