@@ -2,8 +2,8 @@
 
 At any hour it is day for some of them and night for others. Which of them meets with which mishap is therefore dealt
 out when the demo starts: what must be sent goes to people for whom it is day. Their numbers are reserved for fiction
-(+1 NPA 555-01xx, +44 7700 900xxx, +61 2 5550 xxxx, +49 30 23125 xxx) or cannot be (+86 100 5555 xxxx); where a country
-has none to offer, people are reached by email and push alone.
+(+1 NPA 555-01xx, +44 7700 900xxx, +61 2 5550 xxxx, +49 30 23125 xxx, +33 6 39 98 xx xx) or cannot be (+86 100 5555
+xxxx); where a country has none to offer, people are reached by email and push alone.
 """
 
 from collections.abc import Sequence
@@ -120,6 +120,7 @@ PEOPLE: tuple[Person, ...] = (
         "Berlin|Europe/Berlin|DE|EUR|+4930231251",
         ("Max Poe", "max"), ("卫小风", "weixiaofeng"), ("Nia Coe", "nia"),
     ),
+    *_people("Paris|Europe/Paris|FR|EUR|+336399801", ("Zoe Roe", "zoe"), ("尤小溪", "youxiaoxi")),
     *_people(
         "Sydney|Australia/Sydney|AU|AUD|+612555001",
         ("Oli Moe", "oli"), ("蒋小云", "jiangxiaoyun"), ("Pam Doe", "pam"),
