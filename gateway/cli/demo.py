@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -47,6 +47,7 @@ PLAIN_LINE_S = 1.0
 INTERRUPTED = 130
 
 T = TypeVar("T")
+Show = Callable[[int, Books, float | None], None]
 
 
 class Stage(Struct, frozen=True):
@@ -238,7 +239,7 @@ class _Lines:
 
 
 @contextmanager
-def _progress(console: Console, total: int) -> Iterator[Any]:
+def _progress(console: Console, total: int) -> Iterator[Show]:
     """Called with the jobs at rest, the books, and the time (None at the end)."""
     if not console.is_terminal or console.is_dumb_terminal:
         yield _Lines(console, total)

@@ -55,8 +55,9 @@ def introduce(console: Console) -> None:
 
 def tell_place(console: Console, port: int, wished: int) -> None:
     console.print("\nThe store runs in a private folder that is removed at the end.")
-    taken = "" if port == wished else f"; port {wished} is taken"
-    console.print(f"http://{HOST}:{port} (health and metrics; the console comes later{taken})", soft_wrap=True)
+    if port != wished:
+        console.print(f"Port {wished} is taken, so a free one is used:")
+    console.print(f"http://{HOST}:{port} (health and metrics; the console comes later)", soft_wrap=True)
 
 
 def tell_enqueued(console: Console, keys: Keys, entries: int, portfolio: Portfolio, now: Instant) -> None:

@@ -76,7 +76,7 @@ def check(shown: str) -> dict[str, int]:
     for text in (
         "(house.daily)", "(house.hours)", "quiet_hours", "sms → email", "sms → push", "sms+email+push",
         "Dead letter from gateway:reminders: recipient.phone: must be", "sms in zh-CN", "sms in en", "拒收请回复",
-        "Reply STOP", "(health and metrics; the console comes later",
+        "Reply STOP", "(health and metrics; the console comes later)",
     ):  # fmt: skip
         assert text in shown, (text, shown)
     assert shown.count("(house.daily)") == 2
@@ -137,6 +137,6 @@ def test_a_port_that_is_taken_is_no_obstacle(tmp_path: Path) -> None:
             pass  # somebody else has it, which is as good
         with running(tmp_path) as process:
             shown = read_until(process, "entries on")
-            assert "; port 8080 is taken)" in shown
+            assert "Port 8080 is taken" in shown
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=LIMIT_S)
