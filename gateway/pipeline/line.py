@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from channels.contract import Channel, Message
 from gateway.domain.clock import HOUR, Instant
 from gateway.domain.command import Pause, parse_command
-from gateway.domain.lifecycle import Attempt, Limits, Track, begin, claim, defer, end, inherit, presume, unclaim
+from gateway.domain.lifecycle import Attempt, Job, Limits, Track, begin, claim, defer, end, inherit, presume, unclaim
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder
 from gateway.pipeline.assess import Admit, Finish, Full, House, Postpone, View, assess
@@ -215,11 +215,15 @@ def write_job(change: Change, errand: Errand, context: Context) -> None:
     """The job's record, in place of the one that was seen."""
     assert errand.job is not None
     m = errand.member
-    life = context.idempotency_ms
-    if change.schedule is not None and change.schedule[1] > 0:
-        life += max(0, min(change.schedule[1] - errand.job.accepted, 10 * 366 * 24 * HOUR))
+    life = record_life(errand.job, change.schedule[1] if change.schedule else None, context)
     errand.wrote = write_record(errand.job)
     change.record = RecordWrite(context.keys.job(m.tenant, m.recipient, m.job), errand.seen, errand.wrote, life)
+
+
+def record_life(job: Job, when: Instant | None, context: Context) -> int:
+    """How long a record is kept from now on, in ms: the horizon, counted from when the job is looked at again."""
+    wait = 0 if when is None else max(0, min(when - job.accepted, 10 * 366 * 24 * HOUR))
+    return context.idempotency_ms + wait
 
 
 def rest(change: Change, errand: Errand, context: Context) -> None:

@@ -9,7 +9,7 @@ from gateway.domain.receipt import Receipt
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, due, read_record, reminder_of, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS, read_file, write_contact
-from gateway.pipeline.line import Context, rest, take_back, write_job
+from gateway.pipeline.line import Context, record_life, rest, take_back, write_job
 from gateway.pipeline.retry import Backoff
 from gateway.policy.facts import PastContact
 from gateway.store.keys import Keys, Member
@@ -94,8 +94,9 @@ def reported(receipt: ProviderReceipt, member: Member, seen: Seen, context: Cont
     if not any(track.state in ("open", "ready") for track in job.tracks):
         change.schedule = (str(member), -1 if when is None else when)
     change.record = RecordWrite(
-        keys.job(member.tenant, member.recipient, member.job), seen.record, write_record(job), context.idempotency_ms
-    )
+        keys.job(member.tenant, member.recipient, member.job), seen.record, write_record(job),
+        record_life(job, when, context),
+    )  # fmt: skip
     return Settlement(change, step.receipts, again=False)
 
 
