@@ -7,7 +7,7 @@ emptied; time-zone data is part of the law, so the path is emptied here, before 
 import re
 import time
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from typing import Protocol
@@ -23,6 +23,9 @@ DAY = 24 * HOUR
 zoneinfo.reset_tzpath(to=())
 zoneinfo.ZoneInfo.clear_cache()
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+"""The instants that can be written again: an offset may carry the first and the last day beyond the calendar."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -60,7 +63,10 @@ def parse_instant(text: str) -> Instant:
     if not _RFC3339.fullmatch(text):
         raise ValueError("must be an RFC 3339 time with an offset, such as 2026-11-23T04:00:00Z")
     moment = datetime.fromisoformat(text.upper())
-    return int(moment.timestamp()) * SECOND + moment.microsecond // 1000
+    at = int((moment - _EPOCH) // timedelta(milliseconds=1))
+    if not _FIRST <= at <= _LAST:
+        raise ValueError("must lie within the years 1 to 9999 in UTC")
+    return at
 
 
 def format_instant(at: Instant) -> str:
@@ -71,4 +77,4 @@ def format_instant(at: Instant) -> str:
 
 @lru_cache(maxsize=1024)
 def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]

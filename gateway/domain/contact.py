@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from gateway.domain.clock import parse_instant
 from gateway.domain.errors import Fault
-from gateway.domain.reminder import is_name
+from gateway.domain.reminder import check_flags, is_name
 from gateway.domain.wire import decode
 
 MAX_AGE_DAYS = 40
@@ -40,6 +40,7 @@ class Contact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             value = getattr(self, key)
             if value is not None and not is_name(value):
                 raise ValueError(f"{key}: must be 1 to 128 visible characters")
+        check_flags(self.flags)
         try:
             parse_instant(self.at)
         except ValueError as error:

@@ -17,9 +17,12 @@ Strategy = Literal["first", "all"]
 
 MAX_NAME = 128
 MAX_METADATA_BYTES = 4096
+MAX_LOCALE = 64
+"""RFC 5646 4.4.1 asks for room for 35; looking for the language of a tag takes the square of its length."""
+MAX_FLAGS = 32
 _NO_METADATA = msgspec.Raw(b"{}")
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _ATEXT = r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"]+"
@@ -64,7 +67,7 @@ class Recipient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("phone: must be E.164, such as +8613800138000")
         if self.email is not None and not is_mailbox(self.email):
             raise ValueError("email: must be a mailbox, such as li@example.com")
-        if self.locale is not None and not _LOCALE.fullmatch(self.locale):
+        if self.locale is not None and (len(self.locale) > MAX_LOCALE or not _LOCALE.fullmatch(self.locale)):
             raise ValueError("locale: must be a BCP 47 tag, such as zh-CN")
         if self.jurisdiction is not None and not _JURISDICTION.fullmatch(self.jurisdiction):
             raise ValueError("jurisdiction: must be an ISO 3166 code, such as CN or US-FL")
@@ -98,6 +101,7 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for key, value in (("account", self.account), ("creditor", self.creditor), ("collector", self.collector)):
             if value is not None:
                 _name(key, value)
+        check_flags(self.flags)
         if not 1 <= len(self.template) <= MAX_NAME:
             raise ValueError("template: must name a template")
         if not self.channels or len(set(self.channels)) != len(self.channels):
@@ -172,6 +176,12 @@ def remnant(raw: bytes) -> Remnant | None:
 def is_name(value: object) -> TypeGuard[str]:
     """Whether a value is 1–128 visible characters: printable, and no space among them."""
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable() and " " not in value
+
+
+def check_flags(flags: tuple[str, ...]) -> None:
+    """Raises ValueError unless they are a few words: they are kept with every contact, and with what was worked out."""
+    if len(flags) > MAX_FLAGS or not all(map(is_name, flags)):
+        raise ValueError(f"flags: must be at most {MAX_FLAGS} words, each 1 to {MAX_NAME} visible characters")
 
 
 def is_mailbox(text: str) -> bool:

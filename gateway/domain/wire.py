@@ -15,8 +15,9 @@ MAX_DEPTH = 32
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
-_LONG_NUMBER, _LONG_EXPONENT = b"0" * 309, b"0e000"
-"""What a number too large for a double looks like once all its digits are 0; most documents hold nothing like it."""
+_LONG_NUMBER, _LONG_EXPONENT = b"0" * 200, b"0e000"
+"""What a number too large for a double holds once all its digits are 0; most documents hold nothing like it. With fewer
+digits than the one and an exponent shorter than the other, a number has at most 299 digits."""
 _UNFIT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
