@@ -109,8 +109,9 @@ class _PackedInC:
 def client(url: str, *, blocking: bool = False, connections: int = 16) -> redis.Redis:
     """A client that never repeats a command. A blocking one waits without a time-out of its own."""
     local = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    pool = redis.ConnectionPool.from_url(
+    pool = redis.BlockingConnectionPool.from_url(  # whoever comes when all are busy waits; the plain pool would refuse
         url,
+        timeout=COMMAND_TIMEOUT_S,
         **local,
         protocol=2,
         decode_responses=False,
@@ -185,11 +186,11 @@ class Store:
             [(at(key), value, ttl) for key, value, ttl in change.puts],
         )
 
-    async def due(self, now: Instant, most: int) -> tuple[int, Instant | None]:
-        """Moves what is due back to its lane: how many, and when the next one is due."""
-        keys = [self.keys.schedule, self.keys.waiting, *self.keys.lanes.values()]
-        moved, following = await self._run("due", keys, [now, most])
-        return moved, int(float(following)) if following else None
+    async def due(self, now: Instant, most: int) -> tuple[int, Instant | None, int]:
+        """Moves what is due back to its lane: how many, when the next one is due, and the version of control."""
+        keys = [self.keys.schedule, self.keys.waiting, *self.keys.lanes.values(), self.keys.control]
+        moved, following, version = await self._run("due", keys, [now, most])
+        return moved, int(float(following)) if following else None, int(version)
 
     async def wake(self, selector: str, now: Instant) -> int:
         """Makes everything that waits under a selector due now; how many."""

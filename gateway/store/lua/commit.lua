@@ -28,10 +28,17 @@ local function fits(change)
   return 1
 end
 
+-- Lua puts at most some thousands of arguments into one call, and a file may hold more fields than that.
+local function in_portions(command, key, arguments)
+  for first = 1, #arguments, 1000 do
+    redis.call(command, key, unpack(arguments, first, math.min(first + 999, #arguments)))
+  end
+end
+
 local function write_file(file)
   local key = KEYS[file[1]]
-  if #file[3] > 0 then redis.call('HSET', key, unpack(file[3])) end
-  if #file[4] > 0 then redis.call('HDEL', key, unpack(file[4])) end
+  in_portions('HSET', key, file[3])
+  in_portions('HDEL', key, file[4])
   local version = redis.call('HINCRBY', key, 'v', 1)
   if file[5] > 0 then redis.call('PEXPIRE', key, file[5])
   elseif file[5] == 0 then redis.call('PERSIST', key)
