@@ -1,5 +1,6 @@
 """A job in hand: the entry that brought it, the record as it was seen, and where it may go."""
 
+from collections.abc import Sequence
 from enum import Enum, auto
 
 import msgspec
@@ -36,6 +37,7 @@ class Errand:
         "member",
         "parks",
         "raw",
+        "recalled",
         "reminder",
         "seen",
         "wrote",
@@ -47,6 +49,7 @@ class Errand:
         self.key = entry.key
         self.inherited = entry.inherited
         self.parks = False
+        self.recalled = False
         self.job: Job | None = None
         self.seen: str | None = None
         self.wrote: str | None = None
@@ -136,7 +139,7 @@ class Rest(Struct):
     """The job comes to rest, or (`again`) was changed and goes on at once: receipts to give, contact fields to drop."""
 
     receipts: list[Receipt]
-    drops: list[str]
+    drops: Sequence[str] = ()
     again: bool = False
 
 
@@ -155,7 +158,6 @@ class Go(Struct):
     message: Message
     contact: tuple[str, str]
     receipts: list[Receipt]
-    drops: list[str]
     prune: list[str]
     life_ms: int
     versions: tuple[int, int]

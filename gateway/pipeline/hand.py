@@ -49,13 +49,24 @@ class Hand:
         self.entries.pop(entry.key, None)
 
     def hold(self, errand: Errand, channel: str) -> None:
-        """Keeps a job for whose channel no slot is free; one too many is marked to wait in the schedule instead."""
+        """Keeps a job for whose channel no slot is free; one too many is marked to wait in the schedule instead. It is
+        the channel of its row from here on: by the one it would rather have it would wait for the wrong slots."""
+        errand.likely = channel
+        errand.recalled = False
         held = self.held.setdefault(channel, deque())
         if len(held) < HELD_MOST:
             held.append(errand)
         else:
             errand.parks = True
             self.again.append(errand)
+
+    def recall(self) -> None:
+        """Everything in hand is looked at once, room or not: somebody gave an order that may end it."""
+        for held in self.held.values():
+            self.again.extend(held)
+            held.clear()
+        for errand in (*self.again, *self.incoming):
+            errand.recalled = True
 
     def full(self, channel: str) -> bool:
         """Whether as many jobs wait for a channel as may be held."""
@@ -79,7 +90,7 @@ class Hand:
         past_full, self.past_full = self.past_full, False
         for errand in self._candidates(room):
             channel = errand.likely
-            if channel in room and room[channel] <= 0 and not errand.parks:
+            if channel in room and room[channel] <= 0 and not (errand.parks or errand.recalled):
                 if not self.full(channel):
                     self.hold(errand, channel)
                     continue
@@ -104,7 +115,7 @@ class Hand:
         """Those who go on, those who waited for a slot that is free now, then the newcomers."""
         for _ in range(len(self.again)):
             yield self.again.popleft()
-        for channel, held in self.held.items():
+        for channel, held in tuple(self.held.items()):
             while held and room.get(channel, 1) > 0:
                 yield held.popleft()
         while self.incoming:

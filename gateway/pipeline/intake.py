@@ -118,7 +118,8 @@ class Intake:
             household=household, creditor=contact.creditor, collector=contact.collector, job=contact.job_id,
         )  # fmt: skip
         puts, drops = write_contact(f"x:{contact.id}", fact), _placeholder(record)
-        files = [FileWrite(keys.person(tenant, contact.recipient_id), -1, puts, drops, -FILE_LIFE_MS)]
+        own = (*puts, "h", contact.household) if contact.household else puts
+        files = [FileWrite(keys.person(tenant, contact.recipient_id), -1, own, drops, -FILE_LIFE_MS)]
         if household:
             files.append(FileWrite(keys.household(tenant, household), -1, puts, drops, -FILE_LIFE_MS))
         await self.store.commit([Change(files=files)])
@@ -129,7 +130,7 @@ class Intake:
 
     async def _command(self, command: Command, entry: Entry) -> None:
         keys = self.context.keys
-        order = keys.order(command.tenant or "*", command.id)
+        order = keys.order(command.tenant or "", command.id)
         change = Change(record=RecordWrite(order, None, format_instant(self.clock.now()), ORDER_LIFE_MS))
         wake: list[str] = []
         match command:

@@ -6,6 +6,7 @@ results = commit(moves)         one trip: rests and claims alike, each atomic
 """
 
 import hashlib
+import traceback
 from collections.abc import Sequence
 
 import msgspec
@@ -14,7 +15,20 @@ from msgspec import Struct, field
 from channels.contract import Channel, Message
 from gateway.domain.clock import HOUR, Instant
 from gateway.domain.command import Pause, parse_command
-from gateway.domain.lifecycle import Attempt, Job, Limits, Track, begin, claim, defer, end, inherit, presume, unclaim
+from gateway.domain.lifecycle import (
+    NOTHING,
+    Attempt,
+    Job,
+    Limits,
+    Track,
+    begin,
+    claim,
+    defer,
+    end,
+    inherit,
+    presume,
+    unclaim,
+)
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder
 from gateway.pipeline.assess import Admit, Finish, Full, House, Postpone, View, assess
@@ -53,7 +67,16 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 def look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, context: Context) -> Move:
-    """One job, as it was observed: what is to be done with it. Takes a slot where the answer is Go."""
+    """One job, as it was observed: what is to be done with it. Takes a slot where the answer is Go. A mistake of ours
+    costs this job its turn: taken over by one worker after the other, it would end them all."""
+    try:
+        return _look(errand, seen, pauses, now, context)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs of the batch have nothing to do with it
+        *_, at = traceback.extract_tb(error.__traceback__)
+        return Unsure(f"a mistake in the gateway: {type(error).__name__} in {at.name}, line {at.lineno}")
+
+
+def _look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, context: Context) -> Move:
     errand.seen = seen.record
     skip = _recognise(errand, seen, now)
     if skip is not None:
@@ -88,7 +111,7 @@ def _recognise(errand: Errand, seen: Seen, now: Instant) -> Skip | Unsure | None
     if errand.reminder is None or not errand.raw:
         errand.reminder = reminder_of(job)
         if errand.reminder is None:
-            return Skip.LOST
+            return Skip.LOST if job.doc == NOTHING else Unsure("a job that waited is not valid any more")
     errand.job = job
     return None
 
@@ -96,7 +119,6 @@ def _recognise(errand: Errand, seen: Seen, now: Instant) -> Skip | Unsure | None
 def _tracks(errand: Errand, view: View, context: Context) -> Move:
     """Walks the job's tracks until one is admitted or all are at rest."""
     receipts: list[Receipt] = []
-    drops: list[str] = []
     job, reminder, now = view.job, view.reminder, view.now
     for track in job.tracks:
         attempt = track.attempt
@@ -108,8 +130,10 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
             elif attempt.reference in context.flying:
                 return Skip.NOT_OURS
             else:  # our own claim, of which the answer was lost: no request ever left
-                drops.append(f"c:{attempt.reference}")
+                # Written before anything else is judged: the file that was seen holds the contact that never was, and
+                # a new claim of the same attempt would have its own contact dropped.
                 unclaim(track)
+                return Rest(receipts, [f"c:{attempt.reference}"], again=True)
         if track.state in ("sent", "in_doubt") and attempt and now >= attempt.at + context.limits.doubt_ms:
             receipts += presume(job, track, reminder, now)
         if track.state in ("ready", "waiting"):
@@ -119,30 +143,28 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
                 case Postpone(reason=reason, policy=policy):
                     receipts += defer(job, track, reminder, now, reason, policy)
                 case Full(channel=channel):
-                    return _crowded(errand, track, channel, context, now, receipts, drops)
+                    return _crowded(errand, track, channel, context, now, receipts)
                 case Admit() as admit:
-                    return _admit(errand, view, track, admit, context, receipts, drops)
+                    return _admit(errand, view, track, admit, context, receipts)
     errand.inherited = False
-    return Rest(receipts, drops)
+    return Rest(receipts)
 
 
 def _crowded(
-    errand: Errand, track: Track, channel: Channel, context: Context, now: Instant,
-    receipts: list[Receipt], drops: list[str],
+    errand: Errand, track: Track, channel: Channel, context: Context, now: Instant, receipts: list[Receipt],
 ) -> Move:  # fmt: skip
     """No slot is free: hold it in hand, or, where enough are held already, let it wait in the schedule."""
     if errand.parks:
         desk = context.house.desks.of[channel][0]
         track.state, track.until = "waiting", desk.next_turn(now)
-        return Rest(receipts, drops)
-    if receipts or drops:
-        return Rest(receipts, drops, again=True)
+        return Rest(receipts)
+    if receipts:
+        return Rest(receipts, again=True)
     return Hold(channel)
 
 
 def _admit(
-    errand: Errand, view: View, track: Track, admit: Admit, context: Context,
-    receipts: list[Receipt], drops: list[str],
+    errand: Errand, view: View, track: Track, admit: Admit, context: Context, receipts: list[Receipt],
 ) -> Go:  # fmt: skip
     """Prepares the claim: the contact it will be in the person's file, and the message to send once it is made."""
     reminder, now = view.reminder, view.now
@@ -154,15 +176,16 @@ def _admit(
         policy=admit.policy, segments=rendered.segments.segments if rendered.segments else None,
     )  # fmt: skip
     claim(track, attempt)
-    admit.desk.take()
     household = view.household or EMPTY
-    return Go(
+    go = Go(
         track=track, attempt=attempt, desk=admit.desk,
         message=_message(reminder, admit, attempt),
         contact=write_contact(reference, _contact(reminder, admit.candidate, now)),
-        receipts=receipts, drops=drops, prune=view.person.outdated(now),
+        receipts=receipts, prune=view.person.outdated(now),
         life_ms=view.person.life_ms, versions=(view.person.version, household.version),
     )  # fmt: skip
+    admit.desk.take()
+    return go
 
 
 def _message(reminder: Reminder, admit: Admit, attempt: Attempt) -> Message:
@@ -260,11 +283,10 @@ def _claim_files(change: Change, errand: Errand, go: Go, keys: Keys) -> None:
     m = errand.member
     own, shared = go.versions
     puts = (*go.contact, "h", m.household) if m.household else go.contact
-    drops = [*go.prune, *go.drops]
-    change.files.append(FileWrite(keys.person(m.tenant, m.recipient), own, puts, drops, go.life_ms))
+    change.files.append(FileWrite(keys.person(m.tenant, m.recipient), own, puts, go.prune, go.life_ms))
     if m.household:
         household = keys.household(m.tenant, m.household)
-        change.files.append(FileWrite(household, shared, go.contact, go.drops, FILE_LIFE_MS))
+        change.files.append(FileWrite(household, shared, go.contact, (), FILE_LIFE_MS))
 
 
 def pauses_of(sight: Sight) -> list[Pause]:
