@@ -13,7 +13,7 @@ decides whether somebody is contacted twice, so the default is doubt:
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -133,6 +133,26 @@ class Provider(Protocol):
     async def send(self, message: Message, timeout: float) -> Outcome: ...
 
     async def close(self) -> None: ...
+
+
+class Callback(Struct, frozen=True, kw_only=True):
+    """A request that a provider made to us. `url` is the public one with its query, as the provider signed it; header
+    names are in lower case; `reference` is the message's, where the address ended in one; `at` is ms since the epoch.
+    """
+
+    url: str
+    reference: str | None
+    headers: Mapping[str, str]
+    body: bytes
+    at: int
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A provider that reports over HTTP."""
+
+    def hear(self, callback: Callback) -> list[ProviderReceipt] | None:
+        """What a callback reports; None if its signature is not the provider's, and then nothing of it is true."""
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):

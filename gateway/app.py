@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from channels import catalogue
-from channels.contract import Channel, ProviderReceipt, Surroundings
+from channels.contract import Channel, Listener, ProviderReceipt, Surroundings
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.lifecycle import Limits
@@ -37,6 +37,7 @@ from gateway.store.streams import Inbox
 from gateway.store.tasks import end
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
+from gateway.web.webhooks import Webhooks
 
 ROLES = ("worker", "web", "ledger")
 """The ledger has nothing to write yet: its role starts, and waits for the stop."""
@@ -117,7 +118,10 @@ def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
         return str(entry.decode())
 
     async def report(receipt: ProviderReceipt) -> None:
-        await store.redis.xadd(store.keys.callbacks, {"receipt": msgspec.json.encode(receipt)})
+        try:
+            await store.redis.xadd(store.keys.callbacks, {"receipt": msgspec.json.encode(receipt)})
+        except StoreError as error:
+            raise ConnectionError from error
 
     return Surroundings(public_url=config.web.public_url, hand_over=hand_over, report=report, now=clock.now)
 
@@ -207,27 +211,32 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
     """Runs the named roles until SIGTERM or SIGINT, then drains. Raises Unfit where packs or templates are faulty,
     OSError where the port is taken, TimeoutError where sends could not be settled in time."""
     words, metrics, clock, stop = read_words(config), Metrics(), SystemClock(), asyncio.Event()
-    health = Health()
+    health, webhooks = Health(), Webhooks(config.web.public_url, clock)
     stop_on_signals(stop)
     async with AsyncExitStack() as stack:
         if "web" in roles:
-            await stack.enter_async_context(serve_web(config.web.host, config.web.port, health, metrics.registry))
+            web = serve_web(config.web.host, config.web.port, health, metrics.registry, webhooks)
+            await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))
         if "worker" not in roles:
-            await _answer_for(url, health, stop)
+            await _answer(config, url, health, webhooks, clock, stop)
             return
         async with plant(config, url, words, metrics, clock) as running:
             health.probe = running.troubles
+            _listen(webhooks, config, running.store, running.desks, clock)
             await run_plant(running, config, clock, metrics, stop, health)
 
 
-async def _answer_for(url: str, health: Health, stop: asyncio.Event) -> None:
-    """A process without a worker: ready while the store answers."""
-    connection = client(url)
+async def _answer(
+    config: Config, url: str, health: Health, webhooks: Webhooks, clock: Clock, stop: asyncio.Event
+) -> None:
+    """A process without a worker: takes callbacks in, and is ready while the store answers."""
+    store = Store(client(url), Keys(config.redis.prefix))
+    _listen(webhooks, config, store, build_desks(config, surroundings(config, store, clock)), clock)
 
     async def troubles() -> list[str]:
         try:
-            await connection.ping()
+            await store.redis.ping()
         except (StoreError, OSError) as error:
             return [f"the store cannot be had: {type(error).__name__}"]
         return []
@@ -237,7 +246,12 @@ async def _answer_for(url: str, health: Health, stop: asyncio.Event) -> None:
         await stop.wait()
     finally:
         health.state = "draining"
-        await connection.aclose()
+        await store.redis.aclose()
+
+
+def _listen(webhooks: Webhooks, config: Config, store: Store, desks: Desks, clock: Clock) -> None:
+    listeners = {desk.name: desk.provider for desk in desks if isinstance(desk.provider, Listener)}
+    webhooks.open(listeners, surroundings(config, store, clock).report)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -9,12 +9,13 @@ repeat a POST, hence ours.
 import logging
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
 import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
+from multidict import MultiDict
 from twilio.http import AsyncHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
@@ -22,6 +23,7 @@ from yarl import URL
 
 from channels.contract import (
     Accepted,
+    Callback,
     Facts,
     Fault,
     InDoubt,
@@ -213,6 +215,13 @@ class Twilio:
 
     async def close(self) -> None:
         await self._http.close()
+
+    def hear(self, callback: Callback) -> list[ProviderReceipt] | None:
+        """A status callback (twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks)."""
+        form = MultiDict(parse_qsl(callback.body.decode("utf-8", "replace"), keep_blank_values=True))
+        if not self.verify(callback.url, form, callback.headers.get("x-twilio-signature")):
+            return None
+        return [self.receipt(callback.reference, form, callback.at)]
 
     def verify(self, url: str, params: Mapping[str, str], signature: str | None) -> bool:
         """Whether Twilio signed this callback. `url` is the public one, with its query; `params` the decoded form."""

@@ -176,7 +176,8 @@ def settle(
     job: Job, track: Track, reminder: Reminder, outcome: Outcome, at: Instant, retry_at: Instant | None, limits: Limits
 ) -> Step:
     """What the provider's answer does. `retry_at` is the time of the next try after `Unavailable`, None if another
-    provider may be asked at once. Evidence that comes late still lifts a doubt; an end is never undone."""
+    provider may be asked at once. An acceptance that comes late still lifts a doubt; nothing else does, and an end is
+    never undone."""
     attempt = track.attempt
     if attempt is None or track.state not in ("open", "in_doubt"):
         return Step()
@@ -185,9 +186,9 @@ def settle(
             attempt.message_id = message_id
             track.state = "sent" if attempt.receipts else "ended"
             return Step(receipts=[say(job, track, reminder, "sent", at, final=not attempt.receipts)])
+        case _ if track.state == "in_doubt":
+            return Step()  # a doubt that was told is lifted by evidence that it went, never by anything else
         case InDoubt(code=code, message=message):
-            if track.state == "in_doubt":
-                return Step()
             track.state = "in_doubt"
             reason = Reason(code="in_doubt", message=message, provider_code=code)
             return Step(receipts=[say(job, track, reminder, "in_doubt", at, reason, final=False)])

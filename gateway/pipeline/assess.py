@@ -231,7 +231,7 @@ def _reason(finding: Finding, until: Instant | None) -> Reason:
 
 def _stop_reason(stop: State) -> Reason:
     code = OPTED_OUT if stop.state == OPTED_OUT else "stopped"
-    return Reason(code=code, message=f"the person's state is {stop.state}", rule=stop.state)
+    return Reason(code=code, message=f"the person's state is {stop.state}")
 
 
 def _rejected(code: str, message: str) -> Finish:

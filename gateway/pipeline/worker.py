@@ -254,13 +254,18 @@ class Worker:
                 desk.granted(granted, self.clock.now())
 
     async def _move(self) -> None:
-        """What is due goes back to its lane."""
+        """What is due goes back to its lane; after an order, what is in hand is looked at again at once."""
+        known: int | None = None
         while True:
             try:
-                moved, following = await self.store.due(self.clock.now(), MOVE_MOST)
+                moved, following, version = await self.store.due(self.clock.now(), MOVE_MOST)
             except (StoreError, OSError) as error:
                 await self._trouble("move", error)
                 continue
+            if known is not None and version != known:
+                self.hand.recall()
+                self._work.set()
+            known = version
             if moved < MOVE_MOST:
                 wait = MOVE_EVERY_S if following is None else (following - self.clock.now()) / 1000
                 await asyncio.sleep(min(MOVE_EVERY_S, max(0.01, wait)))

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.web.ops import HEALTH, REGISTRY, Health, healthz, metrics, readyz
 from gateway.web.problem import problems
+from gateway.web.webhooks import PATHS, Webhooks
 
 MAX_BODY_BYTES = 1024 * 1024
 # How long a request that is being answered when the process ends may take.
@@ -19,7 +20,7 @@ _mute = logging.Logger("gateway.web.mute")
 _mute.addHandler(logging.NullHandler())
 
 
-def application(health: Health, registry: CollectorRegistry) -> web.Application:
+def application(health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None) -> web.Application:
     """The routes, and what they need to answer."""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app[HEALTH] = health
@@ -31,16 +32,21 @@ def application(health: Health, registry: CollectorRegistry) -> web.Application:
             web.get("/metrics", metrics),
         ]
     )
+    if webhooks is not None:
+        app.add_routes([web.post(path, webhooks.hear) for path in PATHS])
     return app
 
 
 @asynccontextmanager
-async def serve_web(host: str, port: int, health: Health, registry: CollectorRegistry) -> AsyncIterator[int]:
+async def serve_web(
+    host: str, port: int, health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None
+) -> AsyncIterator[int]:
     """Listens until the end of the block; gives the port, which is another than `port` if that is 0.
 
     Raises OSError if the port cannot be had.
     """
-    runner = web.AppRunner(application(health, registry), access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S)
+    app = application(health, registry, webhooks)
+    runner = web.AppRunner(app, access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

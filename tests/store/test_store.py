@@ -139,7 +139,7 @@ async def test_a_file_that_is_kept_for_ever_stays_so_when_a_contact_is_taken_bac
 async def test_what_is_due_goes_to_its_lane_once_and_in_order_whoever_moves_it(valkey: str, store: Store) -> None:
     members = [str(member(f"j{number:04d}")) for number in range(1500)]
     await store.redis.zadd(store.keys.schedule, {name: NOW + index for index, name in enumerate(members)})
-    moved, following = await store.due(NOW - 1, 500)
+    moved, following, _ = await store.due(NOW - 1, 500)
     assert (moved, following) == (0, NOW)
 
     async def mover() -> int:
@@ -152,7 +152,7 @@ async def test_what_is_due_goes_to_its_lane_once_and_in_order_whoever_moves_it(v
     assert sum(await asyncio.gather(*[mover() for _ in range(3)])) == len(members)
     rows = await store.redis.xrange(store.keys.lanes["normal"])
     assert [fields[b"wake"].decode() for _, fields in rows] == members
-    assert await store.due(NOW + 10_000, 100) == (0, None)
+    assert await store.due(NOW + 10_000, 100) == (0, None, 0)
 
 
 async def test_a_job_goes_back_to_the_lane_that_it_came_from_and_leaves_the_index(store: Store) -> None:
