@@ -9,6 +9,7 @@ from gateway.domain.clock import DAY, Clock, Instant
 from gateway.pipeline.desks import Desks
 from gateway.pipeline.metrics import Metrics
 from gateway.store.redis import Store, StoreError
+from gateway.store.streams import place_of
 
 MEASURE_S = 2.0
 TRIM_EVERY = 30
@@ -60,7 +61,7 @@ async def trim(store: Store, stream: str, before: Instant) -> int:
     for group in groups:
         pending = await store.redis.xpending(stream, group["name"])
         first = pending["min"] if pending["pending"] else group["last-delivered-id"]
-        limit = min(limit, first.decode(), key=_order)
+        limit = min(limit, first.decode(), key=place_of)
     trimmed: int = await store.redis.xtrim(stream, minid=limit, approximate=False)
     return trimmed
 
@@ -70,8 +71,3 @@ async def _forget_cancels(store: Store, before: Instant) -> None:
     async for field, at in store.redis.hscan_iter(store.keys.cancels):
         if field != b"v" and int(at) < before:
             await store.redis.hdel(store.keys.cancels, field)
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    ms, _, sequence = entry_id.partition("-")
-    return int(ms), int(sequence or 0)

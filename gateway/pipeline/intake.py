@@ -5,7 +5,7 @@ made on older knowledge fails, so the effect is immediate wherever the person's 
 """
 
 import asyncio
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 import structlog
@@ -23,10 +23,12 @@ from gateway.pipeline.reports import Reports
 from gateway.policy.facts import PastContact, State
 from gateway.store.keys import PAUSED, select_account, select_job, select_person
 from gateway.store.redis import Ask, Change, FileWrite, RecordWrite, Store, StoreError
-from gateway.store.streams import Entry, Inbox
+from gateway.store.streams import Entry, Inbox, place_of
 
 ORDER_LIFE_MS = 7 * DAY
 IDLE_S = 1.0
+TURN_S = 0.02
+"""How soon a command that waits for its turn is looked at again."""
 SWEEP_S = 4.0
 STORE_PAUSE_S = 0.5
 BATCH = 100
@@ -42,6 +44,8 @@ class Intake:
         self.store, self.inbox, self.context, self.clock, self.metrics = store, inbox, context, clock, metrics
         self.reports = Reports(store, context, clock, metrics)
         self._stopping = False
+        self._early: dict[bytes, Entry] = {}
+        """what must not take effect before older commands that another process has in hand"""
 
     def stop(self) -> None:
         self._stopping = True
@@ -61,7 +65,10 @@ class Intake:
                     await self._take_in(await self.inbox.take_over())
                     swept = loop.time()
                 counts = dict.fromkeys(self.inbox.streams, BATCH)
-                await self._take_in(await self.inbox.take(counts) or await self.inbox.wait(IDLE_S))
+                wait = TURN_S if self._early else IDLE_S
+                news = await self.inbox.take(counts) or await self.inbox.wait(wait)
+                early, self._early = self._early, {}
+                await self._take_in([*early.values(), *news])
             except (StoreError, OSError) as error:
                 self.metrics.store_errors.add("intake")
                 log.warning("store_trouble", what="intake", error=type(error).__name__)
@@ -95,6 +102,9 @@ class Intake:
             return said
         if isinstance(said, Contact):
             await self._contact(said)
+        elif isinstance(said, Resume | Unpause) and not await self.inbox.first_in_line(entry):
+            self._early[entry.id] = entry  # what it lifts may not be there yet; what restrains never waits
+            return None
         else:
             await self._command(said, entry)
         self.metrics.orders.add(type(said).__name__.lower())
@@ -139,18 +149,17 @@ class Intake:
                 cancel = FileWrite(keys.cancels, -1, (selector, str(entry.accepted_ms)))
                 change.files, wake = [cancel, FileWrite(keys.control, -1)], [selector]
             case Pause():
-                pause = (f"p:{_selectors(command)}", _encode(command).decode())
-                change.files = [FileWrite(keys.control, -1, pause)]
+                change.files = [await self._switched(command, entry)]
             case Unpause():
-                change.files = [FileWrite(keys.control, -1, (), (f"p:{_selectors(command)}",))]
+                change.files = [await self._switched(command, entry)]
                 wake = [PAUSED]
             case Stop() | Consent():
-                name, state = _state(command)
+                name, state = _state(command, entry)
                 person = keys.person(command.tenant or "default", command.recipient_id)
                 change.files = [FileWrite(person, -1, write_state(name, state))]
                 wake = [select_person(command.tenant or "default", command.recipient_id)]
             case Resume():
-                change.files = [await self._lifted(command)]
+                change.files = [await self._lifted(command, entry)]
                 wake = [select_person(command.tenant or "default", command.recipient_id)]
             case _:
                 assert_never(command)
@@ -159,15 +168,24 @@ class Intake:
             await self.store.wake(selector, self.clock.now())
 
     async def _order(self, change: Change, command: Command, entry: Entry) -> None:
-        """Writes an order once; a resume whose file changed meanwhile is weighed again."""
-        for _ in range(20):
-            if (await self.store.commit([change]))[0] >= 0:
-                return
+        """Writes an order once; one that was weighed against what changed meanwhile is weighed again."""
+        while (await self.store.commit([change]))[0] < 0:
             if isinstance(command, Resume):
-                change.files = [await self._lifted(command)]
+                change.files = [await self._lifted(command, entry)]
+            elif isinstance(command, Pause | Unpause):
+                change.files = [await self._switched(command, entry)]
 
-    async def _lifted(self, resume: Resume) -> FileWrite:
-        """Takes every stop made with the same selectors out of the person's file."""
+    async def _switched(self, command: Pause | Unpause, entry: Entry) -> FileWrite:
+        """A pause takes the place of every older one with the same selectors; an unpause lifts those and no newer one,
+        for it may come late, left by a process that died."""
+        control: Any = await self.store.redis.hgetall(self.context.keys.control)
+        own, version = f"p:{entry.id.decode()}:{_selectors(command)}", int(control.pop(b"v", 0))
+        drops = [name for name in (field.decode() for field in control) if name != own and _replaces(own, name)]
+        puts = (own, _encode(command).decode()) if isinstance(command, Pause) else ()
+        return FileWrite(self.context.keys.control, version, puts, drops)
+
+    async def _lifted(self, resume: Resume, entry: Entry) -> FileWrite:
+        """Takes every older stop made with the same selectors out of the person's file."""
         tenant = resume.tenant or "default"
         person, _ = await self._person(tenant, resume.recipient_id)
         address = digest(tenant, resume.address) if resume.address else None
@@ -175,6 +193,7 @@ class Intake:
             name
             for name, state in zip(person.state_names, person.states, strict=True)
             if name.startswith("s:stop:")
+            and place_of(name.split(":")[2]) < entry.place
             and (resume.reason is None or state.state == resume.reason)
             and (state.channel, state.account, state.address) == (resume.channel, resume.account, address)
         ]
@@ -195,14 +214,21 @@ def _selectors(command: Pause | Unpause) -> str:
     return _encode([command.tenant, command.channel, command.provider, command.template]).decode()
 
 
-def _state(command: Stop | Consent) -> tuple[str, State]:
-    """The state that a command records. A stop counts as of ever unless it says from when."""
+def _replaces(own: str, other: str) -> bool:
+    """Whether two fields of the control document have the same selectors, and the other is no newer."""
+    (_, mine, selectors), (_, its, others) = own.split(":", 2), other.split(":", 2)
+    return selectors == others and place_of(its) <= place_of(mine)
+
+
+def _state(command: Stop | Consent, entry: Entry) -> tuple[str, State]:
+    """The state that a command records. A stop counts as of ever unless it says from when; its name tells its place
+    among the commands, so that only a later one lifts it."""
     until: Instant | None = parse_instant(command.until) if command.until else None
     if isinstance(command, Consent):
         state = State(state=command.state, until=until, channel=command.channel, recipient=command.recipient_id)
         return f"consent:{command.id}", state
     tenant = command.tenant or "default"
-    return f"stop:{command.id}", State(
+    return f"stop:{entry.id.decode()}:{command.id}", State(
         state=command.reason,
         from_=parse_instant(command.from_) if command.from_ else None,
         until=until,

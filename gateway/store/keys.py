@@ -27,7 +27,7 @@ class Keys:
     | `order:<tenant>/<id>` | string | a command that was carried out |
     | `schedule` | zset | members that wait, scored by due time (ms) |
     | `waiting` | zset | `<selector> RS <member>`, all at score 0: finds who waits by job, account, person, pause |
-    | `control` | hash | `v`ersion, `p:<selector>` pauses |
+    | `control` | hash | `v`ersion, `p:<entry id>:<selectors>` pauses |
     | `cancels` | hash | `<selector>` → ms of the cancel |
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
     | `worker:<name>` | string | the process that holds a consumer's name, while it lives |

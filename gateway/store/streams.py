@@ -31,7 +31,17 @@ class Entry(Struct, frozen=True):
     @property
     def accepted_ms(self) -> int:
         """When the server took it, ms since the epoch."""
-        return int(self.id.partition(b"-")[0])
+        return self.place[0]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place in the stream: what was written later has a larger one."""
+        return place_of(self.id.decode())
+
+
+def place_of(entry_id: str) -> tuple[int, int]:
+    ms, _, sequence = entry_id.partition("-")
+    return int(ms), int(sequence or 0)
 
 
 def entry(stream: str, id_: bytes, fields: Mapping[bytes, bytes], inherited: bool = False) -> Entry:
@@ -103,6 +113,10 @@ class Inbox:
             self._cursors[stream] = cursor
             found += [entry(stream, id_, fields, True) for id_, fields in rows if fields]
         return found
+
+    async def first_in_line(self, entry: Entry) -> bool:
+        """Whether all that was written before it has been settled, by whomever."""
+        return not await self.quick.xpending_range(entry.stream, GROUP, "-", f"({entry.id.decode()}", 1)
 
     async def keep(self, held: Sequence[tuple[str, bytes]], idle_ms: int = 0) -> None:
         """Says of entries in hand that they are still held; with a large `idle_ms`, that anybody may take them now."""
