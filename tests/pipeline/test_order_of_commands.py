@@ -41,7 +41,7 @@ async def test_a_late_order_to_lift_leaves_what_was_ordered_after_it(world: Worl
     async with world.inside():
         await world.receipts.until(lambda: True)
         async with asyncio.timeout(5):
-            while await left(world) != (1, 1):
+            while await left(world) != (1, 1):  # noqa: ASYNC110 - another task brings it about
                 await asyncio.sleep(0.02)
         ids = [entry for entry, _ in read[0][1]]
         await world.redis.xclaim(world.keys.commands, GROUP, "dead", 0, ids, idle=60_000, justid=True)
