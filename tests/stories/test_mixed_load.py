@@ -1,6 +1,7 @@
 """A thousand mixed jobs over three channels and two workers, while a tenth of all answers is a failure."""
 
 import random
+import socket
 from typing import Any
 
 from gateway.store.keys import LANES
@@ -49,3 +50,23 @@ async def test_every_job_is_taken_on_exactly_once_or_has_an_accounted_end(world:
             assert fakes.twilio.seen > len(fakes.twilio.log), "no answer failed, so nothing was tried"
             assert not world.receipts.count()["in_doubt"]
             assert [await worker.end() for worker in workers] == [0, 0]
+
+
+async def test_what_the_provider_calls_back_ends_every_sms_whichever_process_hears_it(world: World) -> None:
+    jobs = [addressed(number, ["sms"]) for number in range(200)]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with providers(world.folder) as fakes:
+        fakes.twilio.callbacks = ("queued", "sent", "delivered", "delivered", "sent")
+        url = f"http://127.0.0.1:{port}"
+        world.configure({"sms": fakes.channels(receipts="callback")["sms"]}, web={"port": port, "public_url": url})
+        async with world.worker("worker", "web") as both, world.worker() as other:
+            await world.put(*jobs)
+            await world.receipts.ended(*[job["id"] for job in jobs], seconds=30)
+            await world.receipts.settle()
+            await world.emptied()
+            assert all(world.receipts.statuses(job["id"]) == ["sent", "delivered"] for job in jobs)
+            assert {status for _, _, _, status in fakes.twilio.reports} <= {200, 202, 204}
+            assert len(fakes.twilio.log) == len(jobs)
+            assert [await both.end(), await other.end()] == [0, 0]

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -279,10 +279,10 @@ class World:
     # Who does the work.
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator["WorkerProcess"]:
+    async def worker(self, *roles: str) -> AsyncIterator["WorkerProcess"]:
         """A worker process that has taken its seat; killed at the end if it still lives."""
         before = await self._seats()
-        process = await start_worker(self.config_file)
+        process = await start_worker(self.config_file, roles or ("worker",))
         try:
             async with asyncio.timeout(15):
                 while await self._seats() <= before:  # noqa: ASYNC110 - what another process does
@@ -341,13 +341,14 @@ class WorkerProcess:
 _started = 0
 
 
-async def start_worker(config: Path) -> WorkerProcess:
+async def start_worker(config: Path, roles: Sequence[str]) -> WorkerProcess:
     global _started
+    chosen = [word for role in roles for word in ("--role", role)]
     _started += 1
     noise = config.parent / f"worker-{_started}.log"
     with noise.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).with_name("gateway"), "run", "--config", str(config), "--role", "worker",
+            Path(sys.executable).with_name("gateway"), "run", "--config", str(config), *chosen,
             cwd=ROOT, stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
     return WorkerProcess(process, noise)
