@@ -1,11 +1,11 @@
 """What Twilio reports comes back as receipts: through the door of another process, before the answer, twice, forged."""
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 
@@ -25,9 +25,8 @@ def free_port() -> int:
 async def web_role(world: World, port: int) -> AsyncIterator[str]:
     """`gateway run --role web` as a process of its own, ready; its address."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway.cli.main", "run", "--config", str(world.config_file), "--role", "web",
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
+        Path(sys.executable).with_name("gateway"), "run", "--config", str(world.config_file), "--role", "web"
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         async with asyncio.timeout(15), aiohttp.ClientSession() as session:
