@@ -80,6 +80,10 @@ class Unavailable(Struct, frozen=True):
     retry_after: float | None = None
 
 
+TOO_LATE = "too_late"
+"""The code of an `Unavailable` that is the message's own: too little is left of its time, so nobody was asked."""
+
+
 class InDoubt(Struct, frozen=True):
     """Nobody can know whether it was accepted. It counts as sent and is never sent again."""
 

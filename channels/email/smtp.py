@@ -13,7 +13,18 @@ from typing import Annotated, Literal
 from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException, SMTPServerDisconnected
 from msgspec import Meta, Struct, field
 
-from channels.contract import Accepted, Facts, Fault, InDoubt, Message, Outcome, Refused, Surroundings, Unavailable
+from channels.contract import (
+    TOO_LATE,
+    Accepted,
+    Facts,
+    Fault,
+    InDoubt,
+    Message,
+    Outcome,
+    Refused,
+    Surroundings,
+    Unavailable,
+)
 from channels.email.address import Mailbox, mailbox, named
 from channels.email.dkim import DkimSettings, Signer
 from channels.email.message import Letterhead, UnsafeHeaderError, sender
@@ -169,7 +180,7 @@ async def _speak(line: Line, envelope: _Envelope, progress: _Progress, now: Call
             return _refusal(reply, at_recipient=command is envelope.rcpt)
     # A relay cannot be told when a message dies, and the wait for a connection may have been long.
     if now() >= envelope.expires_at:
-        return Unavailable("too_late", "the lawful window closed while waiting for the relay")
+        return Unavailable(TOO_LATE, "the lawful window closed while waiting for the relay")
     reply = await smtp.execute_command(b"DATA")
     if reply.code != START_INPUT:
         return _refusal(reply, at_recipient=False)

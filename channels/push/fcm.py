@@ -13,6 +13,7 @@ from msgspec import Struct
 from yarl import URL
 
 from channels.contract import (
+    TOO_LATE,
     Accepted,
     Facts,
     Fault,
@@ -114,7 +115,7 @@ class Fcm:
             return Refused("not_fcm", "the address is not a token of FCM", address=True)
         left = (message.expires_at - self._now()) // 1000
         if left < 1:
-            return Unavailable("too_late", "too little is left of the lawful window")
+            return Unavailable(TOO_LATE, "too little is left of the lawful window")
         body = _encode(document(message, target.token, min(left, MOST_TTL_S)))
         return await self._post(body, timeout)
 

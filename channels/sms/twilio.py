@@ -22,6 +22,7 @@ from twilio.rest import Client
 from yarl import URL
 
 from channels.contract import (
+    TOO_LATE,
     Accepted,
     Callback,
     Facts,
@@ -201,7 +202,7 @@ class Twilio:
             return Refused("no_number", "a text message needs a phone number", address=True)
         left = (message.expires_at - self._now()) // 1000
         if left < LEAST_VALIDITY_S:
-            return Unavailable("too_late", "too little is left of the lawful window")
+            return Unavailable(TOO_LATE, "too little is left of the lawful window")
         form = self._sender | {
             "To": message.to,
             "Body": message.text,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from channels.contract import InDoubt, Message, Outcome, Unavailable
+from channels.contract import TOO_LATE, InDoubt, Message, Outcome, Unavailable
 from gateway.domain.clock import Clock
 from gateway.domain.lifecycle import Attempt, begin
 from gateway.pipeline.desks import Desk
@@ -51,7 +51,7 @@ class Flights:
         began = self.clock.now()
         outcome = await self._attempt(attempt, desk, message)
         now = self.clock.now()
-        if not (isinstance(outcome, Unavailable) and outcome.code == LATE):
+        if not (isinstance(outcome, Unavailable) and outcome.code in (LATE, TOO_LATE)):  # says nothing of the provider
             desk.learn(outcome, now, now - began)
         self.metrics.outcomes.add(desk.name, type(outcome).__name__)
         self.metrics.took(desk.name, (now - began) / 1000)

@@ -134,8 +134,10 @@ class Worker:
                 batch = self.hand.gather(self.context.house.desks, self.clock.now())
                 self._room.set()
                 if batch or self.hand.faulty:
-                    await self._step(batch)
+                    moved = await self._step(batch)
                     self.troubled = None
+                    if not moved:  # there is room, but not for them: at a provider that is paused, or not theirs
+                        await asyncio.sleep(RETRY_S)
                 else:
                     await self._pause()
             except (StoreError, OSError) as error:
@@ -148,8 +150,9 @@ class Worker:
             asyncio.get_running_loop().call_later(RETRY_S, self._work.set)
         await self._work.wait()
 
-    async def _step(self, batch: list[Errand]) -> None:
-        """One batch: observe, look, commit. When the store fails, every slot is given back and all is done anew."""
+    async def _step(self, batch: list[Errand]) -> bool:
+        """One batch: observe, look, commit; whether any of it came on. When the store fails, every slot is given back
+        and all is done anew."""
         now = self.clock.now()
         moves: list[Move] = []
         faulty, self.hand.faulty = self.hand.faulty, []
@@ -176,6 +179,7 @@ class Worker:
             self._moved(errand, move, result)
         for (entry, fault), result in zip(faulty, results[len(batch) :], strict=True):
             self._buried(entry, fault, result)
+        return bool(faulty) or not all(isinstance(move, Hold) for move in moves)
 
     def _change(self, errand: Errand, move: Move) -> Change | None:
         match move:

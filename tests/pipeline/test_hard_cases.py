@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.domain.clock import format_instant
 from gateway.pipeline import line
 from gateway.pipeline.files import write_contact
 from gateway.policy.facts import PastContact
-from gateway.store.redis import Change, Store
+from gateway.store.redis import Ask, Change, Sight, Store
+from tests.stories.providers import addressed, providers
 from tests.stories.world import World, reminder
 
 
@@ -107,3 +109,38 @@ async def test_a_contact_that_names_no_household_finds_the_one_that_a_contact_na
         async with asyncio.timeout(5):
             while await world.redis.hlen(world.keys.household("default", "home")) < 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+
+
+async def test_messages_whose_time_is_too_short_do_not_close_the_provider_to_others(world: World) -> None:
+    """Twilio takes no message for less than six seconds; that nobody asked it is no sign that it is down."""
+    async with providers(world.folder) as fakes:
+        world.configure(fakes.channels())
+        soon = format_instant(world.clock.now() + 5000)
+        async with world.inside():
+            await world.put(*[addressed(number, ["sms"], expires_at=soon) for number in range(30)])
+            await world.receipts.until(lambda: world.receipts.count()["deferred"] >= 30)
+            await world.put(addressed(1000, ["sms"]))
+            await world.receipts.ended("j1000")
+    assert world.receipts.statuses("j1000") == ["sent"]
+
+
+async def test_jobs_that_wait_while_another_provider_is_paused_cost_little(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paused one has room, but not for them; the other gives its messages by the second."""
+    box = {"kind": "sandbox"}
+    world.configure({"sms": [box | {"name": "paused"}, box | {"name": "slow", "rate": 2}]})
+    observe, looks = Store.observe, 0
+
+    async def counting(store: Store, asks: Sequence[Ask]) -> Sight:
+        nonlocal looks
+        looks += 1
+        return await observe(store, asks)
+
+    monkeypatch.setattr(Store, "observe", counting)
+    async with world.inside():
+        await world.command("pause", provider="paused")
+        await asyncio.sleep(0.5)
+        await world.put(*[reminder(f"job-{number}") for number in range(60)])
+        await asyncio.sleep(2.0)
+    assert looks < 200
