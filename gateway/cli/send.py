@@ -114,7 +114,7 @@ def _jobs(file: BinaryIO) -> Iterator[Job]:
 def _is_object(raw: bytes) -> bool:
     try:
         msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 
@@ -125,7 +125,7 @@ def _documents(raw: bytes) -> list[Job] | None:
         return [("the job", raw)]
     try:
         listed = msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return [(f"job {number}", bytes(entry)) for number, entry in enumerate(listed, 1)]
 

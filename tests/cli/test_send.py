@@ -132,3 +132,9 @@ def test_on_a_terminal_the_progress_is_shown_and_cleared(house: House, tmp_path:
     assert done.stdout == b"2000 enqueued on t:reminders\n"
     assert b"2000 enqueued" in shown
     assert b"Traceback" not in shown
+
+
+def test_a_first_line_that_is_not_utf8_is_one_line_on_standard_error(gateway: Terminal, house: House) -> None:
+    told = gateway("send", "--config", house.config, "-", stdin=b'{"\xff": 1}\n' + lines(job()))
+    assert (told.status, told.out) == (1, "1 enqueued on t:reminders, 1 refused\n")
+    assert told.err == "line 1: not UTF-8: byte 2 does not fit\n"
