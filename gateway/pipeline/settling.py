@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from channels.contract import Outcome, ProviderReceipt, Unavailable
 from gateway.domain.clock import Instant
-from gateway.domain.lifecycle import Attempt, Track, report, settle
+from gateway.domain.lifecycle import Attempt, Track, report, settle, unclaim
 from gateway.domain.receipt import Receipt
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, due, read_record, reminder_of, write_receipt, write_record
@@ -49,6 +49,8 @@ def settled(landed: Landed, now: Instant, context: Context, backoff: Backoff) ->
     if track is None or track.state not in ("open", "in_doubt"):
         # A report of the provider, or our own write whose answer was lost, has settled it, and scheduled what follows.
         return Settlement(Change(ack=None if again else errand.place), [], again)
+    if isinstance(landed.outcome, Unavailable) and landed.outcome.code == LATE and track.state == "open":
+        return _never_begun(landed, track, context)
     retry_at = _retry_at(landed, track, now, context, backoff)
     step = settle(job, track, reminder, landed.outcome, now, retry_at, context.limits)
     change = Change(outputs=[(context.keys.receipts, "receipt", write_receipt(said)) for said in step.receipts])
@@ -61,12 +63,22 @@ def settled(landed: Landed, now: Instant, context: Context, backoff: Backoff) ->
     return Settlement(change, step.receipts, again)
 
 
+def _never_begun(landed: Landed, track: Track, context: Context) -> Settlement:
+    """Takes back a claim whose send did not begin: no attempt, no word of it, and it is judged again at once. Its name
+    will be used again; if somebody else has done so already, the claim is theirs."""
+    if track.attempt != landed.attempt:
+        return Settlement(Change(), [], again=False)
+    unclaim(track)
+    change = Change()
+    take_back(change, landed.errand, [f"c:{landed.attempt.reference}"], context.keys)
+    write_job(change, landed.errand, context)
+    return Settlement(change, [], again=True)
+
+
 def _retry_at(landed: Landed, track: Track, now: Instant, context: Context, backoff: Backoff) -> Instant | None:
     """When to try again: at once where another provider of the channel has not been asked in this round."""
     if not isinstance(landed.outcome, Unavailable):
         return None
-    if landed.outcome.code == LATE:
-        return now
     desks = context.house.desks.of[landed.desk.channel]
     if track.tries % len(desks) and context.house.desks.alternatives(landed.desk, now):
         return None

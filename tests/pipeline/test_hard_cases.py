@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from gateway.domain.clock import format_instant
-from gateway.pipeline import line
+from gateway.pipeline import flights, line
 from gateway.pipeline.files import write_contact
 from gateway.policy.facts import PastContact
 from gateway.store.redis import Ask, Change, Sight, Store
@@ -144,3 +144,16 @@ async def test_jobs_that_wait_while_another_provider_is_paused_cost_little(
         await world.put(*[reminder(f"job-{number}") for number in range(60)])
         await asyncio.sleep(2.0)
     assert looks < 200
+
+
+async def test_a_worker_that_lags_costs_no_job_its_attempts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim too old for its send to begin is as if it had never been: after a dozen of them a job was given up."""
+    world.configure(retry={"first": "10ms", "most": "10ms"})
+    monkeypatch.setattr(flights, "LATE_MS", -1)
+    async with world.inside():
+        await world.put(reminder("one"))
+        await asyncio.sleep(1.0)
+        monkeypatch.setattr(flights, "LATE_MS", 1000)
+        await world.receipts.ended("one")
+    assert world.receipts.statuses("one") == ["sent", "delivered"]
+    assert world.receipts.last("one")["attempt"] == 1
