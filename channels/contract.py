@@ -118,6 +118,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """None: serves any channel it is configured under."""
     receipts: bool
     """Whether a report of delivery follows an `Accepted`; if not, `sent` is the end."""
+    targets: tuple[str, ...] = ()
+    """Of a push provider: the kinds of target that it reaches; empty: any."""
     bounds_delivery: bool = False
     """Whether the provider can be told to drop the message at `expires_at`."""
 

@@ -29,7 +29,7 @@ from channels.http import Answer, Http
 from channels.push.google_token import GoogleToken, account
 from channels.settings import Common, Text, WebUrl
 
-FACTS = Facts(kind="fcm", channel="push", receipts=False, bounds_delivery=True)
+FACTS = Facts(kind="fcm", channel="push", receipts=False, targets=("fcm",), bounds_delivery=True)
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 # Firebase asks for no retry earlier than this, whatever Retry-After says; and for a minute on 429 without one.

@@ -144,6 +144,14 @@ def end(
     return say(job, track, reminder, status, at, reason, policy=policy)
 
 
+def one_end(job: Job, ends: list[Receipt]) -> list[Receipt]:
+    """The ends that tracks came to at once: one for the whole job, if nothing of it was ever sent (CONTRACT 3)."""
+    if len(ends) < 2 or not job.ended or any(track.attempts for track in job.tracks):
+        return ends
+    job.told -= len(ends) - 1
+    return [msgspec.structs.replace(ends[0], channel=None)]
+
+
 def defer(
     job: Job, track: Track, reminder: Reminder, at: Instant, reason: Reason, policy: str | None = None
 ) -> list[Receipt]:

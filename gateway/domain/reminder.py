@@ -1,6 +1,7 @@
 """What a collection system asks for: one reminder to one person, parsed and validated in one pass (CONTRACT 2)."""
 
 import re
+from collections.abc import Collection
 from typing import Any, Literal, TypeGuard
 
 import msgspec
@@ -123,16 +124,19 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def ends(self) -> Instant | None:
         return None if self.expires_at is None else parse_instant(self.expires_at)
 
-    def address(self, channel: Channel) -> str | PushTarget | None:
-        """Where this channel reaches the person, None if the job has no address for it."""
+    def address(self, channel: Channel, targets: Collection[str] | None = None) -> str | PushTarget | None:
+        """Where this channel reaches the person, None if the job has no address for it. Of several app installations
+        it is the first of one of the kinds `targets` (None: of any)."""
         match channel:
             case "sms" | "call":
                 return self.recipient.phone
             case "email":
                 return self.recipient.email
             case "push":
-                push = self.recipient.push
-                return PushTarget(push[0].provider, push[0].token) if push else None
+                for push in self.recipient.push:
+                    if targets is None or push.provider in targets:
+                        return PushTarget(push.provider, push.token)
+                return None
 
 
 class Remnant(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from gateway.domain.errors import Fault
 T = TypeVar("T")
 
 MAX_DOCUMENT_BYTES = 64 * 1024
+MAX_GLANCE_BYTES = 1024 * 1024
+"""what is larger is not read at all: one entry must not hold up the others"""
 MAX_DEPTH = 32
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
@@ -42,7 +44,7 @@ def decode(raw: bytes, decoder: "msgspec.json.Decoder[T]") -> T | Fault:
 def glance(raw: bytes) -> dict[str, Any]:
     """Whatever object can still be read from a document that `decode` refused; empty if there is none."""
     try:
-        value = json.loads(raw)
+        value = json.loads(raw) if len(raw) <= MAX_GLANCE_BYTES else None
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -27,8 +27,10 @@ from gateway.policy.stops import OPTED_OUT, exemptions, stopped
 from gateway.rendering.catalog import Catalog
 from gateway.rendering.render import Rendered, Unrendered, render
 
-CLOSING_MS = 1_500
-"""A window that closes sooner is as good as closed: between claim and the provider's wire lies up to a second."""
+ENDING_MS = 1_500
+"""A job that ends sooner cannot be sent any more: between claim and the provider's wire lies up to a second."""
+CLOSING_MS = 6_000
+"""A window that closes sooner is as good as closed: a provider may take five seconds to connect to."""
 _SUPPRESSING = frozenset({"opted_out", "stopped", "no_consent", "content"})
 
 
@@ -114,7 +116,7 @@ def _unwritable(view: View, track: Track, house: House) -> Finish | None:
     if track.state == "waiting" or track.attempts or track.refused:
         return None
     reminder = view.reminder
-    usable = [channel for channel in track.channels if reminder.address(channel) is not None]
+    usable = [channel for channel in track.channels if reminder.address(channel, house.desks.targets) is not None]
     if not usable:
         return _rejected("no_address", f"the recipient has no usable address for {', '.join(track.channels)}")
     problems = [_written(view, channel, house) for channel in usable]
@@ -134,7 +136,7 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
     waits: list[Reason] = []
     ends: list[Finish] = []
     for channel in track.channels:
-        if view.reminder.address(channel) is None:
+        if view.reminder.address(channel, house.desks.targets) is None:
             continue
         match _channel(view, track, house, channel, place, version):
             case Reason() as wait:
@@ -164,7 +166,7 @@ def _channel(view: View, track: Track, house: House, channel: Channel, place: Pl
     if ruling.decision != "allow":
         return _blocked(ruling, version)
     ends, closes = view.reminder.ends, ruling.closes
-    if ends is not None and ends - view.now < CLOSING_MS:
+    if ends is not None and ends - view.now < ENDING_MS:
         return Finish("expired", Reason(code="expired", message="no time is left before expires_at"), version)
     if closes is not None and closes - view.now < CLOSING_MS:
         return Reason(code="quiet_hours", message="the lawful window is about to close", until=closes)
@@ -264,7 +266,7 @@ def _consents(person: PersonFile, channel: Channel, now: Instant) -> tuple[str, 
 
 
 def _candidate(reminder: Reminder, channel: Channel, house: House, consents: tuple[str, ...]) -> Candidate:
-    address = reminder.address(channel)
+    address = reminder.address(channel, house.desks.targets)
     return Candidate(
         channel=channel,
         purpose=reminder.purpose,

@@ -35,11 +35,12 @@ def dead_letter(entry: Entry, fault: Fault, now: Instant, keys: Keys) -> Change:
 
 
 def _rejected(raw: bytes, fault: Fault, now: Instant) -> Receipt | None:
+    """Numbered 0: the job itself begins at 1, should it be mended and come again under the same id."""
     left = remnant(raw)
     if left is None:
         return None
     return Receipt(
-        id=f"{left.id}#1", job_id=left.id, tenant=left.tenant, recipient_id=left.recipient_id, account=left.account,
+        id=f"{left.id}#0", job_id=left.id, tenant=left.tenant, recipient_id=left.recipient_id, account=left.account,
         status="rejected", final=True, channel=None, provider=None, provider_message_id=None, at=format_instant(now),
         attempt=None, reason=on_the_wire(Reason(code="bad_input", message=fault.sentence)), policy=None,
         template=left.template, template_version=None, locale=None, segments=None,

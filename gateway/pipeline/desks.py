@@ -88,6 +88,9 @@ class Desks:
     def __init__(self, desks: Mapping[Channel, list[Desk]]) -> None:
         self.of = {channel: list(listed) for channel, listed in desks.items()}
         self.by_name = {desk.name: desk for listed in self.of.values() for desk in listed}
+        reached = [desk.provider.facts.targets for desk in self.of.get("push", ())]
+        self.targets = None if () in reached else frozenset(target for kinds in reached for target in kinds)
+        """The kinds of app installation that some push provider reaches, None for all."""
 
     def __iter__(self) -> Iterator[Desk]:
         return iter(self.by_name.values())

@@ -7,7 +7,7 @@ results = commit(moves)         one trip: rests and claims alike, each atomic
 
 import hashlib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec import Struct, field
@@ -26,6 +26,7 @@ from gateway.domain.lifecycle import (
     defer,
     end,
     inherit,
+    one_end,
     presume,
     unclaim,
 )
@@ -119,6 +120,7 @@ def _recognise(errand: Errand, seen: Seen, now: Instant) -> Skip | Unsure | None
 def _tracks(errand: Errand, view: View, context: Context) -> Move:
     """Walks the job's tracks until one is admitted or all are at rest."""
     receipts: list[Receipt] = []
+    ends: list[Receipt] = []
     job, reminder, now = view.job, view.reminder, view.now
     for track in job.tracks:
         attempt = track.attempt
@@ -139,7 +141,8 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
         if track.state in ("ready", "waiting"):
             match assess(view, track, context.house):
                 case Finish(status=status, reason=reason, policy=policy):
-                    receipts.append(end(job, track, reminder, status, now, reason, policy))
+                    ends.append(end(job, track, reminder, status, now, reason, policy))
+                    receipts.append(ends[-1])
                 case Postpone(reason=reason, policy=policy):
                     receipts += defer(job, track, reminder, now, reason, policy)
                 case Full(channel=channel):
@@ -147,7 +150,7 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
                 case Admit() as admit:
                     return _admit(errand, view, track, admit, context, receipts)
     errand.inherited = False
-    return Rest(receipts)
+    return Rest(one_end(job, ends) if ends == receipts else receipts)
 
 
 def _crowded(
@@ -179,7 +182,7 @@ def _admit(
     household = view.household or EMPTY
     go = Go(
         track=track, attempt=attempt, desk=admit.desk,
-        message=_message(reminder, admit, attempt),
+        message=_message(reminder, admit, attempt, context.house.desks.targets),
         contact=write_contact(reference, _contact(reminder, admit.candidate, now)),
         receipts=receipts, prune=view.person.outdated(now),
         life_ms=view.person.life_ms, versions=(view.person.version, household.version),
@@ -188,8 +191,8 @@ def _admit(
     return go
 
 
-def _message(reminder: Reminder, admit: Admit, attempt: Attempt) -> Message:
-    to = reminder.address(admit.channel)
+def _message(reminder: Reminder, admit: Admit, attempt: Attempt, targets: Collection[str] | None) -> Message:
+    to = reminder.address(admit.channel, targets)
     assert to is not None
     return Message(
         reference=attempt.reference, channel=admit.channel, to=to,

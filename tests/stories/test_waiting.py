@@ -1,10 +1,12 @@
 """Jobs that wait: for their time, for morning, for another try, for evidence; and the way from channel to channel."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from gateway.domain.clock import format_instant
+from tests.fakes.fcm import FakeFcm
 from tests.stories.test_commands_and_contacts import messages
 from tests.stories.world import ROOT, ShiftedClock, World, next_day_at, reminder
 
@@ -212,3 +214,41 @@ async def test_a_full_channel_holds_up_no_other(world: World) -> None:
         await world.put(*slow, lane="high")
         await world.put(*quick, lane="normal")
         await world.receipts.ended(*[job["id"] for job in quick], seconds=5)
+
+
+async def test_a_job_for_all_channels_that_is_cancelled_before_anything_was_sent_ends_once(world: World) -> None:
+    async with world.inside():
+        await world.command("pause")
+        await world.emptied()
+        who = {"email": "alex@example.com", "push": [{"provider": "fcm", "token": "abc"}]}
+        await world.put(reminder("a", channels=["sms", "email", "push"], strategy="all", recipient=who))
+        await world.receipts.until(lambda: world.receipts.count()["deferred"] == 3)
+        await world.command("cancel", job_id="a")
+        await world.receipts.until(lambda: world.receipts.count()["cancelled"] == 1)
+        await world.receipts.settle()
+    assert world.receipts.count()["cancelled"] == 1
+
+
+async def test_a_broken_job_that_is_mended_and_sent_again_has_receipts_of_its_own(world: World) -> None:
+    async with world.inside():
+        await world.put(reminder("a", recipient={"phone": "12"}))
+        await world.receipts.until(lambda: world.receipts.count()["rejected"] == 1)
+        await world.put(reminder("a"))
+        await world.receipts.until(lambda: world.receipts.count()["delivered"] == 1)
+    assert [one["id"] for one in world.receipts.job("a")] == ["a#0", "a#1", "a#2"]
+
+
+async def test_of_several_apps_the_one_is_taken_that_a_configured_provider_reaches(
+    world: World, tmp_path: Path
+) -> None:
+    fcm = FakeFcm()
+    async with fcm.serve():
+        entry = {"name": "fcm", "kind": "fcm", "credentials": fcm.credentials(tmp_path), "base_url": fcm.url}
+        world.configure({"push": [entry]})
+        async with world.inside():
+            apps = [{"provider": "apns", "token": "apple"}, {"provider": "fcm", "token": "google"}]
+            await world.put(reminder("a", channels=["push"], recipient={"push": apps}))
+            await world.put(reminder("b", channels=["push"], recipient={"push": apps[:1]}))
+            await world.receipts.until(lambda: len(world.receipts.all) == 2)
+    assert [record["to"] for record in fcm.log] == ["google"]
+    assert world.receipts.last("b")["reason"]["code"] == "no_address"

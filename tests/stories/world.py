@@ -148,9 +148,11 @@ class Receipts:
         told = self.of.setdefault((receipt["recipient_id"], receipt["job_id"]), [])
         doc = self._jobs.get((receipt["recipient_id"] or "", receipt["job_id"]))
         self._well_formed(receipt, doc)
-        assert receipt["id"] == f"{receipt['job_id']}#{len(told) + 1}", f"a gap or a repetition: {receipt}, {told}"
+        unread = (receipt["reason"] or {}).get("code") == "bad_input"  # no job was begun: numbered 0, whatever follows
+        number = 0 if unread else len([one for one in told if not one["id"].endswith("#0")]) + 1
+        assert receipt["id"] == f"{receipt['job_id']}#{number}", f"a gap or a repetition: {receipt}, {told}"
         every = doc is not None and doc.get("strategy") == "all"
-        before = [r for r in told if not every or r["channel"] == receipt["channel"]]
+        before = [r for r in told if (not every or r["channel"] == receipt["channel"]) and not r["id"].endswith("#0")]
         if finals := [r for r in before if r["final"]]:
             assert finals[-1]["status"] == "presumed_sent", f"{receipt} follows {finals[-1]}"
             assert receipt["status"] in ("delivered", "undelivered"), receipt
