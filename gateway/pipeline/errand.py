@@ -141,6 +141,8 @@ class Rest(Struct):
     receipts: list[Receipt]
     drops: Sequence[str] = ()
     again: bool = False
+    remember: bool = False
+    """the person's file does not name the household yet that the job names"""
 
 
 class Hold(Struct):

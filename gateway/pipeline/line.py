@@ -150,7 +150,9 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
                 case Admit() as admit:
                     return _admit(errand, view, track, admit, context, receipts)
     errand.inherited = False
-    return Rest(one_end(job, ends) if ends == receipts else receipts)
+    named = errand.member.household
+    told = one_end(job, ends) if ends == receipts else receipts
+    return Rest(told, remember=named is not None and view.person.household != named)
 
 
 def _crowded(
@@ -231,6 +233,11 @@ def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
                 change.puts.append((keys.reference(move.attempt.reference), str(member), context.idempotency_ms))
         case Rest(drops=drops):
             take_back(change, errand, drops, keys)
+            if move.remember and member.household:
+                name = ("h", member.household)
+                change.files.append(
+                    FileWrite(keys.person(member.tenant, member.recipient), -1, name, (), -FILE_LIFE_MS)
+                )
             if not move.again:
                 rest(change, errand, context)
     write_job(change, errand, context)

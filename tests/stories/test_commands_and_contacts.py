@@ -66,7 +66,7 @@ async def test_a_job_enqueued_after_a_cancel_is_sent(world: World) -> None:
 
 
 async def test_a_cancel_ends_jobs_that_queue_behind_a_slow_provider_within_a_second(world: World) -> None:
-    slow = [{"name": "slow", "kind": "sandbox", "latency_ms": 3000, "concurrency": 2, "receipt_ms": 1}]
+    slow = [{"name": "slow", "kind": "sandbox", "latency_ms": 3000, "concurrency": 2, "receipt_ms": 300}]
     world.configure({"sms": slow})
     names = [f"q{number}" for number in range(300)]
     async with world.inside():
@@ -320,3 +320,23 @@ async def test_the_outcome_of_a_call_replaces_the_placeholder_that_it_was_handed
         await world.put(reminder("third", "li", channels=["call"]))
         await world.receipts.until(lambda: bool(world.receipts.job("third")))
         assert world.receipts.statuses("third") == ["sent"], "a call that did not connect counts for nothing"
+
+
+async def test_a_contact_finds_the_household_that_a_waiting_job_named(world: World) -> None:
+    """One of the household is called while the other's reminder waits; the limit that they share is used up."""
+    folder = world.policy(1)
+    pack = folder / "house.yaml"
+    pack.write_text(pack.read_text().replace("scope: [recipient]", "scope: [household]"))
+    world.configure(policies=folder)
+    async with world.inside():
+        await world.command("pause")
+        await world.emptied()
+        await world.put(reminder("a", "li", recipient={"household": "h1"}))
+        await world.receipts.until(lambda: world.receipts.count()["deferred"] == 1)
+        await world.contact("li")
+        await world.emptied()
+        await world.command("unpause")
+        await world.put(reminder("b", "han", recipient={"household": "h1"}))
+        await world.receipts.until(lambda: world.receipts.count()["deferred"] >= 3)
+        assert world.receipts.last("a")["reason"]["code"] == "limit"
+        assert world.receipts.last("b")["reason"]["code"] == "limit"
