@@ -1,7 +1,8 @@
 """Proves before anything is sent that every template renders: each one, in each language, for each channel.
 
-It renders by the template's own `sample.yaml`, so that a new template is checked by what its author meant, and fills in
-what the sample lacks by how the template uses it. Each is rendered twice: with the optional parameters, and without.
+It renders by the template's own `sample.yaml`, so that a new template is checked by what its author meant: a variable
+that the sample lacks is a fault, most often a misspelt one. Without a sample the parameters are made up by how the
+template uses them. Each is rendered twice: with the optional parameters, and without.
 """
 
 from collections.abc import Mapping
@@ -52,7 +53,8 @@ def sample_for(sheet: Sheet, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _faults(catalog: Catalog, sheet: Sheet, own: Mapping[str, Any]) -> list[str]:
-    full = sample_for(sheet, own)
+    made_up = sample_for(sheet, own)
+    full = {param: value for param, value in made_up.items() if not own or param in own or param not in sheet.needs}
     bare = {param: value for param, value in full.items() if param in sheet.needs}
     faults = []
     for params in (full, bare):

@@ -189,6 +189,13 @@ def test_a_person_gets_the_closest_language(wanted: str, folders: list[str], fou
     assert best(wanted, {name.lower(): name for name in folders}, "en") == found
 
 
+def test_a_variable_that_the_templates_own_sample_lacks_is_named(catalog_of: Make) -> None:
+    sheets = {"en/a/sms.txt": "{{ name }} owes {{ amuont|money }}{% if more %} {{ more }}{% endif %}"}
+    assert check(catalog_of(sheets)) == []
+    (fault,) = check(catalog_of({**sheets, "en/a/sample.yaml": "name: Li\namount: {value: '5', currency: EUR}"}))
+    assert "'amuont'" in fault
+
+
 def test_a_template_added_by_somebody_is_checked_by_its_own_sample_or_made_up_ones(catalog_of: Make) -> None:
     good = "{{ a|money }} {{ b|date }} {{ c|number }} {{ d|plural(other='#') }} {{ e|url }} {{ f }}"
     good += "{% if g > 3 %}{{ h }}{% endif %}"
