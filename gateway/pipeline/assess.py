@@ -18,11 +18,10 @@ from gateway.domain.receipt import Reason, Status
 from gateway.domain.reminder import Reminder, Role
 from gateway.domain.ruling import Finding, Ruling
 from gateway.pipeline.desks import Desk, Desks, Wait
-from gateway.pipeline.files import PersonFile, digest
-from gateway.policy.facts import Candidate, Case, PastContact, State
+from gateway.pipeline.files import PersonFile, consents_of, digest, facts_of
+from gateway.policy.facts import Candidate, Case, State
 from gateway.policy.judge import judge
 from gateway.policy.policy import Policy
-from gateway.policy.rules.stop import covers
 from gateway.policy.stops import OPTED_OUT, exemptions, stopped
 from gateway.rendering.catalog import Catalog
 from gateway.rendering.render import Rendered, Unrendered, render
@@ -155,8 +154,8 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
 
 def _channel(view: View, track: Track, house: House, channel: Channel, place: Place, version: str) -> Plan | Reason:
     """One channel: a Reason to wait on it, a Finish for it alone, or what is decided for the whole track."""
-    history, states = _facts(view)
-    candidate = _candidate(view.reminder, channel, house, _consents(view.person, channel, view.now))
+    history, states = facts_of(view.person, view.household, view.now)
+    candidate = _candidate(view.reminder, channel, house, consents_of(view.person, channel, view.now))
     if states:
         exempt = exemptions(house.policy.rules_for(place.jurisdictions), candidate, view.now)
         if stop := stopped(states, candidate, view.now, exempt):
@@ -256,15 +255,6 @@ def _place(reminder: Reminder, house: House) -> Place:
     return locate(who.time_zone, who.phone, who.jurisdiction, house.jurisdiction)
 
 
-def _consents(person: PersonFile, channel: Channel, now: Instant) -> tuple[str, ...]:
-    """The words that the person agreed to, by command and for this channel: they waive rules as a job's flags do."""
-    return tuple(
-        state.state
-        for name, state in zip(person.state_names, person.states, strict=True)
-        if name.startswith("s:consent:") and state.channel in (None, channel) and covers(state, now)
-    )
-
-
 def _candidate(reminder: Reminder, channel: Channel, house: House, consents: tuple[str, ...]) -> Candidate:
     address = reminder.address(channel, house.desks.targets)
     return Candidate(
@@ -280,24 +270,6 @@ def _candidate(reminder: Reminder, channel: Channel, house: House, consents: tup
         flags=(*reminder.flags, *consents) if consents else reminder.flags,
         params=reminder.params,
     )
-
-
-def _facts(view: View) -> tuple[Sequence[PastContact], Sequence[State]]:
-    """The person's facts, and those of the household that shares limits; what stands in both counts once."""
-    person, household = view.person, view.household
-    if household is None:
-        return _happened(person.contacts, view.now), person.states
-    own = set(person.names)
-    shared = [c for name, c in zip(household.names, household.contacts, strict=True) if name not in own]
-    return _happened((*person.contacts, *shared), view.now), (*person.states, *household.states)
-
-
-def _happened(contacts: Sequence[PastContact], now: Instant) -> Sequence[PastContact]:
-    """Contacts as of now. What is written down has happened: if it seems to lie ahead, the clock of the worker that
-    claimed it is before ours, and to count it later would let one too many through meanwhile."""
-    if all(contact.at <= now for contact in contacts):
-        return contacts
-    return [c if c.at <= now else msgspec.structs.replace(c, at=now) for c in contacts]
 
 
 def _pauses(view: View, channel: Channel) -> tuple[Pause | None, set[str]]:

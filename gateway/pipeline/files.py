@@ -1,14 +1,16 @@
 """Reads and writes the person's file: which contacts somebody had and what they told us, as rules look at it."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from channels.contract import PushTarget
+from channels.contract import Channel, PushTarget
 from gateway.domain.clock import DAY, Instant
 from gateway.policy.facts import PastContact, State
+from gateway.policy.rules.stop import covers
 
 LOOK_BACK_MS = 65 * DAY
 """No rule looks further back than the horizon of a judgement; a hand-over brings contacts of 40 days."""
@@ -66,6 +68,35 @@ def read_file(flat: list[bytes]) -> PersonFile:
         )
     except (KeyError, ValueError, msgspec.DecodeError) as error:
         raise Unreadable(str(error)) from error
+
+
+def facts_of(
+    person: PersonFile, household: PersonFile | None, now: Instant
+) -> tuple[Sequence[PastContact], Sequence[State]]:
+    """What rules look at: the person's facts, and those of the household that shares limits; what stands in both counts
+    once."""
+    if household is None:
+        return _happened(person.contacts, now), person.states
+    own = set(person.names)
+    shared = [c for name, c in zip(household.names, household.contacts, strict=True) if name not in own]
+    return _happened((*person.contacts, *shared), now), (*person.states, *household.states)
+
+
+def consents_of(person: PersonFile, channel: Channel, now: Instant) -> tuple[str, ...]:
+    """The words that the person agreed to, by command and for this channel: they waive rules as a job's flags do."""
+    return tuple(
+        state.state
+        for name, state in zip(person.state_names, person.states, strict=True)
+        if name.startswith("s:consent:") and state.channel in (None, channel) and covers(state, now)
+    )
+
+
+def _happened(contacts: Sequence[PastContact], now: Instant) -> Sequence[PastContact]:
+    """Contacts as of now. What is written down has happened: if it seems to lie ahead, the clock of the worker that
+    claimed it is before ours, and to count it later would let one too many through meanwhile."""
+    if all(contact.at <= now for contact in contacts):
+        return contacts
+    return [c if c.at <= now else msgspec.structs.replace(c, at=now) for c in contacts]
 
 
 def write_contact(name: str, contact: PastContact) -> tuple[str, str]:

@@ -6,10 +6,11 @@ from channels.contract import Outcome, ProviderReceipt, Unavailable
 from gateway.domain.clock import Instant
 from gateway.domain.lifecycle import Attempt, Track, report, settle, unclaim
 from gateway.domain.receipt import Receipt
+from gateway.pipeline.changes import record_life, rest, take_back, write_job
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, due, read_record, reminder_of, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS, read_file, write_contact
-from gateway.pipeline.line import Context, record_life, rest, take_back, write_job
+from gateway.pipeline.line import Context
 from gateway.pipeline.retry import Backoff
 from gateway.policy.facts import PastContact
 from gateway.store.keys import Keys, Member

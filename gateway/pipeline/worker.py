@@ -11,11 +11,12 @@ import structlog
 
 from gateway.domain.clock import Clock
 from gateway.domain.errors import Fault
+from gateway.pipeline.changes import change_for
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import Errand, Go, Hold, Move, Rest, Skip, Unsure
 from gateway.pipeline.flights import Flights
 from gateway.pipeline.hand import Hand
-from gateway.pipeline.line import Context, change_for, look, pauses_of
+from gateway.pipeline.line import Context, look, pauses_of
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.retry import Backoff
 from gateway.store.keys import LANES, Lane
