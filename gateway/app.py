@@ -56,6 +56,13 @@ class Unfit(Exception):
         self.faults = faults
 
 
+class Undrained(Exception):
+    """What was in flight could not be settled in time; whoever takes it over calls it doubtful."""
+
+    def __str__(self) -> str:
+        return "worker.drain: what was in flight could not be settled within it; its sends are in doubt"
+
+
 class Words(Struct, frozen=True):
     """What judges and what speaks: the policy packs and the templates."""
 
@@ -187,29 +194,28 @@ async def run_plant(
     running: Plant, config: Config, clock: Clock, metrics: Metrics, stop: asyncio.Event, health: Health | None = None
 ) -> None:
     """Runs a plant until `stop` is set, then drains it: what is in flight is settled, the rest handed over. Raises
-    TimeoutError if that takes longer than `worker.drain`; whoever takes over what was left then calls it doubtful."""
-    house = keep_house(running.store, running.desks, clock, metrics, config.horizons.outputs)
-    keeper = asyncio.create_task(house, name="housekeeping")
+    Undrained if that takes longer than `worker.drain`."""
     health = health or Health()
     health.state = "ready"
     gc.freeze()  # rules, templates and code live as long as the process; looking through them again finds nothing
     gc.set_threshold(GARBAGE_EVERY, 20, 50)
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]
-            await stop.wait()
-            health.state = "draining"
-            running.worker.stop()
-            running.intake.stop()
-            async with asyncio.timeout(config.worker.drain / SECOND):
-                await asyncio.wait(tasks)
-    finally:
-        await end(keeper)
+    house = keep_house(running.store, running.desks, clock, metrics, config.horizons.outputs)
+    async with asyncio.TaskGroup() as group:
+        keeper = group.create_task(house)
+        tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]
+        await stop.wait()
+        health.state = "draining"
+        running.worker.stop()
+        running.intake.stop()
+        _, late = await asyncio.wait(tasks, timeout=config.worker.drain / SECOND)
+        await end(keeper, *late)
+    if late:
+        raise Undrained
 
 
 async def serve(config: Config, roles: tuple[str, ...]) -> None:
     """Runs the named roles until SIGTERM or SIGINT, then drains. Raises Unfit where packs or templates are faulty,
-    OSError where the port is taken, TimeoutError where sends could not be settled in time."""
+    OSError where the port is taken, Undrained where sends could not be settled in time."""
     words, metrics, clock, stop = read_words(config), Metrics(), SystemClock(), asyncio.Event()
     health, webhooks = Health(), Webhooks(config.web.public_url, clock)
     stop_on_signals(stop)

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 
 import redis
+import structlog
 
 from gateway import logs
-from gateway.app import Unfit
+from gateway.app import Undrained, Unfit
 from gateway.cli import check, dead, demo, preview, run, segments, send
 from gateway.cli.terminal import Quit, complain
 from gateway.store.embedded import EmbeddedError
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(*end.sentences, status=end.status)
     except Unfit as unfit:
         return _fail(*unfit.faults)
-    except EmbeddedError as error:
+    except (EmbeddedError, Undrained) as error:
         return _fail(str(error))
     except redis.RedisError as error:
         return _fail(f"redis.url: the store cannot be used: {error}")
@@ -52,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last door: a mistake of ours is logged with its place, and told in a line
+        structlog.get_logger("gateway.cli").exception("unexpected")
+        return _fail(f"the gateway made a mistake ({type(error).__name__}); its log tells where")
     return status
 
 

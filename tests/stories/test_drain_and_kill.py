@@ -13,7 +13,7 @@ import redis.asyncio as redis
 
 from gateway.store.embedded import embedded
 from tests.stories.providers import Providers, address, addressed, providers
-from tests.stories.world import World, twice
+from tests.stories.world import World, reminder, twice
 
 CHANNELS = (["sms"], ["push"], ["email"])
 NEVER_LEFT = ["in_doubt", "deferred", "sent"]
@@ -68,6 +68,22 @@ async def test_sigterm_under_load_ends_with_status_0_and_leaves_nothing_in_doubt
         nothing_twice(fakes)
         assert fakes.total == len(jobs)
         assert not world.receipts.count()["in_doubt"]
+
+
+async def test_a_drain_that_takes_too_long_says_so_in_a_line_and_the_next_worker_calls_the_rest_doubtful(
+    world: World,
+) -> None:
+    slow = [{"name": "slow", "kind": "sandbox", "latency_ms": 6000, "receipt_ms": 1}]
+    world.configure({"sms": slow}, worker={"drain": "500ms"})
+    async with world.worker() as first:
+        await world.put(reminder("a"))
+        await asyncio.sleep(1)
+        assert await first.end(5) == 1
+        noise = first.noise.read_text()
+    assert "worker.drain" in noise
+    assert "Traceback" not in noise
+    async with world.worker():
+        await world.receipts.until(lambda: world.receipts.statuses("a") == ["in_doubt"], 30)
 
 
 async def test_what_a_worker_hands_over_at_its_end_is_taken_up_by_another_at_once(world: World) -> None:
