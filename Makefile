@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV     ?= uv
 ENGINE ?= docker
 
-.PHONY: help setup demo test lint types laws unit bench lock image clean
+.PHONY: help setup demo test lint types laws unit faults bench lock image clean
 
 help:            ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ laws: $(STAMP)   ## who may import whom
 
 unit: $(STAMP)   ## the tests, with real parts
 	$(BIN)/pytest
+
+faults: $(STAMP) ## faults by lot on a real store, some minutes: nothing twice, nothing lost, no cap passed
+	$(BIN)/python -m tests.faults.campaign --seeds 20 --jobs 400
 
 bench: $(STAMP)  ## CPU per message; the README states the figures
 	$(BIN)/python -m benchmarks.run
