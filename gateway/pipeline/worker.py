@@ -147,6 +147,8 @@ class Worker:
     async def _pause(self) -> None:
         """Until there is something to do; briefly where a rate or a breaker will change the picture by itself."""
         self._work.clear()
+        if self._stopping.is_set():  # it was told while the rates were asked for, and the word is cleared now
+            return
         if any(self.hand.held.values()):
             asyncio.get_running_loop().call_later(RETRY_S, self._work.set)
         await self._work.wait()
