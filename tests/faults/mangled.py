@@ -34,7 +34,7 @@ VALUES: tuple[Any, ...] = (
     "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-24T00:00:00+23:59", "2027-01-01T00:00:00Z",
     "1970-01-01T00:00:00Z", "Asia/Shanghai", "Factory", "US-FL", "ZZ", "zh-Hant-x",
     "+8613800138000", "+10000000", "+999999999999999", "a@b.c", '"a b"@[1.2.3.4]', "あ@例え.jp", "a@" + "b" * 250,
-    {"value": "-0", "currency": "USD"}, {"value": 1e300, "currency": "XXX"},
+    {"value": "-0", "currency": "USD"}, {"value": 1e300, "currency": "QQQ"},
     [{"provider": "webpush", "token": {"endpoint": None}}], [{"provider": "fcm", "token": "t" * 4000}] * 3,
 )  # fmt: skip
 AT = "2026-11-23T00:00:00Z"
