@@ -1,7 +1,6 @@
 """Documents that somebody bent: a worker lives through them, and each of them ends, waits, or is dead for a reason."""
 
 import asyncio
-import contextlib
 import copy
 import json
 import random
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 
 from channels.contract import ProviderReceipt
+from gateway.app import Undrained
 from gateway.domain.command import parse_command
 from gateway.domain.contact import parse_contact
 from gateway.domain.errors import Fault
@@ -156,18 +156,17 @@ async def mangled(world: World, seed: int, count: int) -> Verdict:
             await _emptied(world, verdict)
             verdict.leaked += [f"{name} is in hand" for name in plant.worker.hand.entries]
             verdict.leaked += [f"{d.name}: {d.free} of {d.slots} slots" for d in plant.desks if d.free != d.slots]
-    except (TimeoutError, BaseExceptionGroup) as error:
+    except (TimeoutError, Undrained, BaseExceptionGroup) as error:
         verdict.stuck.append(f"the worker did not end well: {error!r}")
     await _judge(world, post, verdict)
     return verdict
 
 
-async def _emptied(world: World, verdict: Verdict) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(10):
-            while await world.backlog():  # noqa: ASYNC110 - a worker empties it
-                await asyncio.sleep(0.02)
+async def _emptied(world: World, verdict: Verdict, looks: int = 500) -> None:
+    for _ in range(looks):
+        if not await world.backlog():
             return
+        await asyncio.sleep(0.02)
     verdict.stuck.append(f"{await world.backlog()} entries are not put away")
 
 

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from channels.contract import Provider
-from gateway.app import Plant
+from gateway.app import Plant, Undrained
+from gateway.store.tasks import end
 from tests.faults.checker import Verdict, judge
 from tests.faults.load import ENDINGS, capped, history, jobs_of, read, rest
 from tests.faults.weather import FaultyStore, Weather, expose
@@ -54,7 +55,7 @@ async def storm(
             for plant in plants:  # all at once, not one after the other
                 plant.worker.stop()
                 plant.intake.stop()
-    except (TimeoutError, BaseExceptionGroup) as error:
+    except (TimeoutError, Undrained, BaseExceptionGroup) as error:
         verdict.stuck.append(f"a worker did not end well: {error!r}")
     await read(world, verdict)
     sent = [m for plant in plants for desk in plant.desks for m in messages(desk.provider)]
@@ -118,8 +119,7 @@ async def repeats(world: World, lots: random.Random) -> AsyncIterator[list[int]]
     try:
         yield count
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await end(task)
 
 
 def holds(plant: Plant) -> list[str]:

@@ -95,7 +95,7 @@ async def test_bent_documents_end_wait_or_are_dead_and_harm_nobody(world: World)
     ids=["claimed after the send", "no version compared", "acknowledged and forgotten", "doubt taken for unsent"],
 )
 async def test_a_planted_mistake_is_found(world: World, store: Any, wrap: Any, kinds: set[str]) -> None:
-    verdict = await race(world, 1, 60, store=store, wrap=wrap, patience_s=1.5)
+    verdict = await race(world, 3, 60, store=store, wrap=wrap, patience_s=1.5)
     assert kinds <= verdict.violations.keys(), verdict.violations
 
 
