@@ -19,9 +19,11 @@ from gateway.domain.reminder import Reminder, Role
 from gateway.domain.ruling import Finding, Ruling
 from gateway.pipeline.desks import Desk, Desks, Wait
 from gateway.pipeline.files import PersonFile, consents_of, digest, facts_of
-from gateway.policy.facts import Candidate, Case, State
+from gateway.policy.facts import Candidate, Case, State, Written
 from gateway.policy.judge import judge
 from gateway.policy.policy import Policy
+from gateway.policy.rules.base import Rule
+from gateway.policy.rules.content import Content
 from gateway.policy.stops import OPTED_OUT, exemptions, stopped
 from gateway.rendering.catalog import Catalog
 from gateway.rendering.render import Rendered, Unrendered, render
@@ -89,6 +91,12 @@ class Admit(Struct, frozen=True, kw_only=True):
     policy: str
 
 
+class Passed(Struct, frozen=True):
+    """This channel is blocked, and the rule says not to wait for it while another one is left."""
+
+    wait: Reason
+
+
 Plan = Finish | Postpone | Full | Admit
 
 
@@ -133,6 +141,7 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
     place = _place(view.reminder, house)
     version = house.policy.version_for(place.jurisdictions)
     waits: list[Reason] = []
+    passed: list[Reason] = []
     ends: list[Finish] = []
     for channel in track.channels:
         if view.reminder.address(channel, house.desks.targets) is None:
@@ -140,19 +149,23 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
         match _channel(view, track, house, channel, place, version):
             case Reason() as wait:
                 waits.append(wait)
+            case Passed(wait=wait):
+                passed.append(wait)
             case Finish() as end:
                 ends.append(end)
             case decided:
                 return decided
-    if waits:
-        return _postponed(view, waits, version)
+    if waits or passed:
+        return _postponed(view, waits or passed, version)
     if track.refused and not any(end.status == "suppressed" for end in ends):
         code, message = track.refused
         return Finish("failed", Reason(code="refused", message=message, provider_code=code), version)
     return ends[0] if ends else _rejected("no_address", "no channel is left on which the person can be reached")
 
 
-def _channel(view: View, track: Track, house: House, channel: Channel, place: Place, version: str) -> Plan | Reason:
+def _channel(
+    view: View, track: Track, house: House, channel: Channel, place: Place, version: str
+) -> Plan | Reason | Passed:
     """One channel: a Reason to wait on it, a Finish for it alone, or what is decided for the whole track."""
     history, states = facts_of(view.person, view.household, view.now)
     candidate = _candidate(view.reminder, channel, house, consents_of(view.person, channel, view.now))
@@ -160,8 +173,12 @@ def _channel(view: View, track: Track, house: House, channel: Channel, place: Pl
         exempt = exemptions(house.policy.rules_for(place.jurisdictions), candidate, view.now)
         if stop := stopped(states, candidate, view.now, exempt):
             return Finish("suppressed", _stop_reason(stop), version)
-    case = Case(candidate=candidate, zones=place.zones, history=history, states=states)
-    ruling = judge(house.policy.rules_on(place.jurisdictions, candidate), case, view.now)
+    rules = house.policy.rules_on(place.jurisdictions, candidate)
+    case = Case(
+        candidate=candidate, zones=place.zones, history=history, states=states,
+        written=_message(view, channel, house, rules), inferred=place.inferred,
+    )  # fmt: skip
+    ruling = judge(rules, case, view.now)
     if ruling.decision != "allow":
         return _blocked(ruling, version)
     ends, closes = view.reminder.ends, ruling.closes
@@ -212,15 +229,17 @@ def _postponed(view: View, waits: list[Reason], version: str) -> Plan:
     return Postpone(wait, version)
 
 
-def _blocked(ruling: Ruling, version: str) -> Reason | Finish:
-    """The receipt's words for a ruling that does not allow: those of the rule that holds out longest."""
+def _blocked(ruling: Ruling, version: str) -> Reason | Passed | Finish:
+    """The receipt's words for a ruling that does not allow: those of the rule that holds out longest. A rule that asks
+    for approval waits like others: whoever approves gives the job a flag that waives it."""
     blocking = [finding for finding in ruling.findings if finding.blocks] or list(ruling.findings)
     drops = [f for f in blocking if f.otherwise == "drop" or f.code in _SUPPRESSING]
     if drops:
         return Finish("suppressed", _reason(drops[0], None), version)
     last = max(blocking, key=lambda finding: float("inf") if finding.until is None else finding.until)
     if ruling.earliest is not None:
-        return _reason(last, ruling.earliest)
+        wait = _reason(last, ruling.earliest)
+        return Passed(wait) if any(f.otherwise == "next_channel" for f in blocking) else wait
     if last.code == "no_zone":
         return _rejected("no_zone", "nobody knows the person's time zone: name recipient.time_zone")
     return Finish("expired", _reason(last, None), version)
@@ -248,6 +267,16 @@ def _written(view: View, channel: Channel, house: House) -> Rendered | Unrendere
         written = render(house.catalog, reminder.template, locale, channel, reminder.params)
         view.written[channel] = written
     return written
+
+
+def _message(view: View, channel: Channel, house: House, rules: Sequence[Rule]) -> Written | None:
+    """What the rules about content look at, if there are any. What cannot be written is answered where it is sent."""
+    if not any(rule.kind == Content.kind for rule in rules):
+        return None
+    rendered = _written(view, channel, house)
+    if not isinstance(rendered, Rendered):
+        return None
+    return Written(text=rendered.text, title=rendered.title, html=rendered.html, locale=rendered.locale)
 
 
 def _place(reminder: Reminder, house: House) -> Place:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from channels.contract import Channel, PushTarget
 from gateway.domain.clock import DAY, Instant
 from gateway.policy.facts import PastContact, State
-from gateway.policy.rules.stop import covers
+from gateway.policy.states import covers
 
 LOOK_BACK_MS = 65 * DAY
 """No rule looks further back than the horizon of a judgement; a hand-over brings contacts of 40 days."""

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.domain.clock import Instant, format_instant, parse_instant
-from gateway.policy.facts import Candidate, Case, PastContact, State
+from gateway.policy.facts import Candidate, Case, PastContact, State, Written
 from gateway.policy.fields import Fields
 from gateway.policy.judge import judge
 from gateway.policy.rules.base import Rule
@@ -60,6 +60,7 @@ def read_example(fields: Fields) -> Example:
             zones=zones,
             history=_facts(fields, "history", who, PastContact),
             states=_facts(fields, "states", {"recipient": who["recipient"]}, State),
+            written=_written(fields),
         ),
         expect=fields.text("expect", one_of=DECISIONS),
         until=fields.instant("until"),
@@ -67,6 +68,14 @@ def read_example(fields: Fields) -> Example:
     )
     fields.done()
     return example
+
+
+def _written(fields: Fields) -> Written | None:
+    """The message of an example that is about its content: `text`, `title`, `html` and `locale`."""
+    keys = [key for key in ("text", "title", "html", "locale") if key in fields]
+    if not keys:
+        return None
+    return _convert(fields, "text", {"locale": "en", **{key: fields.raw(key) for key in keys}}, Written)
 
 
 def _facts(fields: Fields, key: str, who: Mapping[str, Any], kind: type[T]) -> tuple[T, ...]:

@@ -60,6 +60,15 @@ class Candidate(Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Written(Struct, frozen=True, kw_only=True):
+    """The message as the person would read it. `locale` is the BCP 47 tag of the template that was used."""
+
+    text: str
+    locale: str
+    title: str | None = None
+    html: str | None = None
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """Everything a judgement depends on, besides the rules and the moment. `zones` are IANA names, all of them
     plausible; none, or one that does not exist, means that nobody knows the person's time, which never allows."""
@@ -68,5 +77,9 @@ class Case(Struct, frozen=True, kw_only=True):
     zones: tuple[str, ...]
     history: Sequence[PastContact] = ()
     states: Sequence[State] = ()
+    written: Written | None = None
+    """for the rules about content; they have nothing to look at where it is None"""
+    inferred: Mapping[str, str] = field(default_factory=dict)
+    """what nobody told us of the person's place, and from what it was concluded; part of the findings"""
     memo: dict[Any, Any] = field(default_factory=dict)
     """Not a fact: what `policy.tally` has sorted out of the history for this candidate, shared by the rules."""

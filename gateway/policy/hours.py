@@ -11,6 +11,7 @@ from functools import lru_cache
 from gateway.domain.clock import DAY, HOUR, MINUTE, Instant
 from gateway.domain.walltime import Day, instants, wall, weekday
 from gateway.policy.fields import Fields
+from gateway.policy.holidays import Holidays
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = "holiday"
@@ -40,7 +41,7 @@ class Hours:
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Hours) and self.week == other.week and self.holiday == other.holiday)
 
-    def on(self, day: Day, holidays: frozenset[Day]) -> tuple[Slot, ...]:
+    def on(self, day: Day, holidays: Holidays) -> tuple[Slot, ...]:
         """The slots that begin on a date."""
         if self.holiday is not None and day in holidays:
             return self.holiday
@@ -64,7 +65,7 @@ def read_hours(fields: Fields) -> Hours:
     return Hours(tuple(week.get(day, ()) for day in range(7)), holiday)
 
 
-def opens_at(hours: Hours, name: str, holidays: frozenset[Day], at: Instant, limit: Instant) -> Instant | None:
+def opens_at(hours: Hours, name: str, holidays: Holidays, at: Instant, limit: Instant) -> Instant | None:
     """The first open instant in the zone, `at` or later and not after `limit`."""
     block = at // _BLOCK
     while block * _BLOCK <= limit:
@@ -79,7 +80,7 @@ def opens_at(hours: Hours, name: str, holidays: frozenset[Day], at: Instant, lim
     return None
 
 
-def closes_at(hours: Hours, name: str, holidays: frozenset[Day], at: Instant, limit: Instant) -> Instant | None:
+def closes_at(hours: Hours, name: str, holidays: Holidays, at: Instant, limit: Instant) -> Instant | None:
     """The first closed instant after `at`, which is open; None if the hours stay open beyond `limit`."""
     block = at // _BLOCK
     while at <= limit:
@@ -95,9 +96,7 @@ def closes_at(hours: Hours, name: str, holidays: frozenset[Day], at: Instant, li
 
 
 @lru_cache(maxsize=16_384)
-def spans(
-    hours: Hours, name: str, holidays: frozenset[Day], block: int
-) -> tuple[tuple[Instant, ...], tuple[Instant, ...]]:
+def spans(hours: Hours, name: str, holidays: Holidays, block: int) -> tuple[tuple[Instant, ...], tuple[Instant, ...]]:
     """Starts and ends of the open spans within one block of time, merged where they touch and cut at its edges."""
     first, last = block * _BLOCK, (block + 1) * _BLOCK
     found: list[tuple[Instant, Instant]] = []

@@ -13,7 +13,8 @@ from gateway.domain.walltime import day_number
 from gateway.policy.document import read_document
 from gateway.policy.examples import Example, read_example
 from gateway.policy.fields import Fault, Fields
-from gateway.policy.rules.base import Common, Holidays, Rule
+from gateway.policy.holidays import Holidays, PublicHolidays
+from gateway.policy.rules.base import Common, Rule
 from gateway.policy.rules.registry import read_rule
 
 CODE = re.compile(r"house|[A-Z]{2}(-[A-Z0-9]{1,3})?")
@@ -107,15 +108,30 @@ def _read_holidays(fields: Fields) -> dict[str, Holidays]:
     for name in section.names() if section else ():
         assert section is not None
         value = section.raw(name)
-        if isinstance(value, Mapping) and "library" in value:
-            section.wrong(name, "takes a list from a library, which needs the next release; write the dates out")
+        if isinstance(value, Mapping):
+            found = _read_library(Fields(value, (*section.path, name), section.faults))
+            if found is not None:
+                lists[name] = found
             continue
         dates = Fields(dict(enumerate_texts(value)), (*section.path, name), section.faults)
         if not isinstance(value, list):
-            section.wrong(name, "must be a list of dates such as 2026-12-25")
+            section.wrong(name, "must be a list of dates such as 2026-12-25, or {library: US}")
         days = [dates.day(key) for key in dates.names()]
         lists[name] = frozenset(day_number(day) for day in days if day is not None)
     return lists
+
+
+def _read_library(fields: Fields) -> PublicHolidays | None:
+    """`{library: US}`, or a subdivision such as `{library: CA-ON}`."""
+    code = fields.text("library")
+    fields.done()
+    if not code:
+        return None
+    try:
+        return PublicHolidays(code)
+    except ValueError as error:
+        fields.wrong("library", str(error))
+        return None
 
 
 def enumerate_texts(value: object) -> list[tuple[str, Any]]:

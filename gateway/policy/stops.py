@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from gateway.domain.clock import Instant
 from gateway.policy.facts import Candidate, State
 from gateway.policy.rules.base import Rule
-from gateway.policy.rules.stop import Stop, covers
+from gateway.policy.rules.stop import Stop
+from gateway.policy.states import covers
 
 OPTED_OUT = "opted_out"
 REASONS = (OPTED_OUT, "cease", "attorney", "bankruptcy", "deceased", "dispute", "moratorium", "paid")

@@ -52,10 +52,13 @@ class Tally(Struct, frozen=True):
 
 def read_tally(fields: Fields, default: tuple[str, ...] = ()) -> Tally:
     """The keys `counts`, `scope` and `except`."""
+    return Tally(read_counts(fields, "counts", default), read_scope(fields), frozenset(fields.words("except")))
+
+
+def read_scope(fields: Fields) -> tuple[str, ...]:
     if "scope" not in fields:
         fields.wrong("scope", f"is missing; it lists keys that must agree, out of {', '.join(SCOPES)}")
-    scope = fields.words("scope", one_of=SCOPES)
-    return Tally(read_counts(fields, "counts", default), scope, frozenset(fields.words("except")))
+    return fields.words("scope", one_of=SCOPES)
 
 
 def read_counts(fields: Fields, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from gateway.domain.clock import SECOND, Instant, format_instant, parse_instant
 from gateway.domain.walltime import day_number
 from gateway.policy.facts import Candidate, Case, PastContact, State
 from gateway.policy.fields import Fields
+from gateway.policy.holidays import Holidays
 from gateway.policy.judge import judge
-from gateway.policy.rules.base import Common, Holidays, Rule
+from gateway.policy.rules.base import Common, Rule
 from gateway.policy.rules.registry import read_rule
 
 UNJUDGED: Mapping[str, Any] = {"decision": "deny", "earliest": None, "blocked_by": []}

@@ -78,7 +78,7 @@ def test_what_is_wrong_with_a_file_is_a_sentence(data: bytes, sentence: str) -> 
         ({"at": "soon"}, [], "must be an RFC 3339"),
         ({}, [], "'at' is missing"),
         ({"at": "2026-01-01T00:00:00Z"}, [{"kind": "nap"}], "rule ?: kind: is 'nap', but must be one of"),
-        ({"at": "2026-01-01T00:00:00Z"}, [{"kind": "content"}], "does not implement yet"),
+        ({"at": "2026-01-01T00:00:00Z"}, [{"kind": "content"}], "require: is missing"),
         ({"at": "2026-01-01T00:00:00Z", "candidate": {"channel": 1}}, [], "Expected `str`"),
         ({"at": "2026-01-01T00:00:00Z", "override": 5}, [], "not a mapping"),
     ],

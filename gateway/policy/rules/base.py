@@ -17,6 +17,7 @@ from gateway.domain.ruling import Finding, Otherwise
 from gateway.domain.walltime import Day, day_number, day_start
 from gateway.policy.facts import Candidate, Case
 from gateway.policy.fields import Fields
+from gateway.policy.holidays import Holidays
 from gateway.policy.selection import Selection
 
 HORIZON = 65 * 24 * HOUR
@@ -31,8 +32,6 @@ _LATEST_DATE = 12 * HOUR
 """A local date begins at most this long before and after its midnight in UTC."""
 
 _EVER = -(2**62)
-
-Holidays = frozenset[Day]
 
 
 class Common(Struct, frozen=True, kw_only=True):
@@ -178,8 +177,11 @@ class Rule(Struct, frozen=True, kw_only=True):
             until=None if until is None or until > at + HORIZON else until,
             otherwise=self.otherwise,
             code=self.code(case, at),
-            figures=self.figures(case, at),
+            figures=self.figures(case, at) | self._inferred(case),
         )
+
+    def _inferred(self, case: Case) -> dict[str, Any]:
+        return {"inferred": dict(case.inferred)} if case.inferred and self.clock == RECIPIENT else {}
 
     def holds_at(self, at: Instant) -> bool:
         """Whether the rule surely is in force at a moment, on every clock of the earth."""

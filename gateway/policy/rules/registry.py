@@ -2,24 +2,27 @@
 
 from gateway.policy.fields import Fault, Fields
 from gateway.policy.rules.base import Common, Rule
+from gateway.policy.rules.blackout import Blackout
 from gateway.policy.rules.cap import Cap
 from gateway.policy.rules.channel_lock import ChannelLock
+from gateway.policy.rules.content import Content
 from gateway.policy.rules.cooloff import Cooloff
+from gateway.policy.rules.require import Require
 from gateway.policy.rules.spacing import Spacing
 from gateway.policy.rules.stop import Stop
 from gateway.policy.rules.window import Window
 
 KINDS: dict[str, type[Rule]] = {
+    "blackout": Blackout,
     "cap": Cap,
     "channel_lock": ChannelLock,
+    "content": Content,
     "cooloff": Cooloff,
+    "require": Require,
     "spacing": Spacing,
     "stop": Stop,
     "window": Window,
 }
-
-PLANNED = ("require", "blackout", "content")
-"""Kinds of the policy language that this release does not implement: a rule of such a kind must not load silently."""
 
 
 def read_rule(raw: object, common: Common) -> tuple[Rule | None, list[Fault]]:
@@ -30,9 +33,7 @@ def read_rule(raw: object, common: Common) -> tuple[Rule | None, list[Fault]]:
     word = fields.text("kind")
     kind = KINDS.get(word)
     if kind is None:
-        if word in PLANNED:
-            fields.wrong("kind", f"is {word!r}, which this release does not implement yet; the rule cannot be kept")
-        elif word:
+        if word:
             fields.wrong("kind", f"is {word!r}, but must be one of {', '.join(sorted(KINDS))}")
         for key in ("id", "source", "status"):
             fields.text(key)

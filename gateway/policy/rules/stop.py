@@ -6,8 +6,7 @@ from gateway.domain.clock import Instant
 from gateway.policy.facts import Case, State
 from gateway.policy.fields import Fields
 from gateway.policy.rules.base import Common, Rule, shown
-
-MATCHES = ("recipient", "account", "address", "household", "creditor", "collector", "channel")
+from gateway.policy.states import covers, matching_states, read_match
 
 
 class Stop(Rule, frozen=True, kw_only=True):
@@ -23,18 +22,13 @@ class Stop(Rule, frozen=True, kw_only=True):
         states = fields.words("states")
         if not states:
             fields.wrong("states", "is missing; it lists the states that stop contact, such as [cease, attorney]")
-        return {"states": states, "match": fields.words("match", ("recipient",), one_of=MATCHES)}
+        return {"states": states, "match": read_match(fields)}
 
     def idle(self, case: Case) -> bool:
         return not case.states
 
     def _meant(self, case: Case) -> list[State]:
-        return [
-            state
-            for state in case.states
-            if state.state in self.states
-            and all(getattr(state, key) in (None, getattr(case.candidate, key)) for key in self.match)
-        ]
+        return matching_states(case, self.states, self.match)
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
         meant = self._meant(case) if case.states else ()
@@ -70,8 +64,3 @@ class Stop(Rule, frozen=True, kw_only=True):
                 if covers(held, at)
             ]
         }
-
-
-def covers(state: State, at: Instant) -> bool:
-    """Half-open; without `from` since ever, without `until` for ever."""
-    return (state.from_ is None or state.from_ <= at) and (state.until is None or at < state.until)

@@ -7,8 +7,9 @@ from gateway.domain.clock import Instant
 from gateway.domain.walltime import date_of
 from gateway.policy.facts import Case
 from gateway.policy.fields import Fields
+from gateway.policy.holidays import Holidays
 from gateway.policy.hours import HOLIDAY, Hours, closes_at, local, opens_at, read_hours, written
-from gateway.policy.rules.base import HORIZON, Common, Holidays, Rule, leap, shown
+from gateway.policy.rules.base import HORIZON, Common, Rule, leap, shown
 
 
 class Window(Rule, frozen=True, kw_only=True):
