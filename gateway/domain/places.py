@@ -28,7 +28,8 @@ _COMPARED_CHUNKS = range(50, 60)
 
 class Place(Struct, frozen=True):
     """`zones` are IANA names that must all be respected; none if nobody knows, and then nothing may be sent.
-    `jurisdictions` run from the most specific to the country. `inferred` says what the job did not, and from what it
+    `jurisdictions` run from the most specific to the country; where the evidence conflicts, those of every country that
+    it points to. `inferred` says what the job did not, and from what it
     was concluded: `{"time_zone": "phone", "jurisdiction": "default"}`."""
 
     zones: tuple[str, ...]
@@ -55,18 +56,27 @@ def jurisdiction_fault(code: str) -> str | None:
 @lru_cache(maxsize=65_536)
 def locate(time_zone: str | None, phone: str | None, jurisdiction: str | None, default_jurisdiction: str) -> Place:
     """The place of a person. A subdivision (`US-FL`) has its country's zones: which of them it lies in is not known
-    here, and a phone number or the job's time zone narrows it."""
+    here, and a phone number or the job's time zone narrows it. An area code tells no subdivision: numbers move."""
     region = _region(phone) if phone and (time_zone is None or jurisdiction is None) else None
     inferred: dict[str, str] = {}
-    code = jurisdiction
-    if code is None:
-        inferred["jurisdiction"] = "phone" if region else "default"
-        code = region or default_jurisdiction
+    codes = (jurisdiction,) if jurisdiction is not None else ()
+    if not codes:
+        codes, inferred["jurisdiction"] = _countries(region, time_zone, default_jurisdiction)
     if time_zone is not None:
         zones: tuple[str, ...] = (time_zone,) if zone(time_zone) else ()
     else:
-        zones, inferred["time_zone"] = _plausible(phone, region, code[:2])
-    return Place(zones, parents(code), inferred)
+        zones, inferred["time_zone"] = _plausible(phone, region, codes[0][:2])
+    return Place(zones, tuple(dict.fromkeys(part for code in codes for part in parents(code))), inferred)
+
+
+def _countries(region: str | None, time_zone: str | None, default: str) -> tuple[tuple[str, ...], str]:
+    """The places whose law may hold, and the evidence: that of the number, else the configured one; and those of the
+    stated time zone too, where it is another country's."""
+    code, evidence = (region, "phone") if region else (default, "default")
+    elsewhere = _countries_of_zones().get(time_zone or "", ())
+    if not elsewhere or code[:2] in elsewhere:
+        return (code,), evidence
+    return (code, *elsewhere), f"{evidence} and time zone"
 
 
 def _plausible(phone: str | None, region: str | None, country: str) -> tuple[tuple[str, ...], str]:
@@ -142,3 +152,18 @@ def _zones_of_countries() -> dict[str, tuple[str, ...]]:
         if name not in _NOT_LEGAL_TIME:
             found.setdefault(country, []).append(name)
     return {country: tuple(names) for country, names in found.items()}
+
+
+@lru_cache(maxsize=1)
+def _countries_of_zones() -> dict[str, tuple[str, ...]]:
+    """Zone → the countries whose zone it is, under its other names too (`Asia/Calcutta`)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for country, names in _zones_of_countries().items():
+        for name in names:
+            found[name] = (*found.get(name, ()), country)
+    for line in resources.files("tzdata").joinpath("zoneinfo/tzdata.zi").read_text().splitlines():
+        if line.startswith("L "):
+            _, target, name = line.split()
+            if target in found:
+                found.setdefault(name, found[target])
+    return found

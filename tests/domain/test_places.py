@@ -76,3 +76,16 @@ def test_a_zone_that_does_not_exist_is_a_sentence_that_names_the_field(name: str
 def test_a_jurisdiction_that_is_none_is_a_sentence_that_names_the_field(code: str) -> None:
     assert (jurisdiction_fault(code) or "").startswith("recipient.jurisdiction is ")
     assert jurisdiction_fault("US-FL") is None
+
+
+def test_a_time_zone_of_another_country_than_the_number_brings_the_law_of_both() -> None:
+    found = locate("Asia/Shanghai", "+14165550100", None, "DE")
+    assert found.jurisdictions == ("CA", "CN")
+    assert found.inferred == {"jurisdiction": "phone and time zone"}
+    assert locate("Asia/Calcutta", None, None, "US-FL").jurisdictions == ("US-FL", "US", "IN")
+    assert locate("Asia/Shanghai", "+14165550100", "DE", "DE").jurisdictions == ("DE",), "the job's own word wins"
+
+
+def test_a_time_zone_that_is_no_countrys_is_no_evidence() -> None:
+    assert locate("Etc/UTC", None, None, "US").jurisdictions == ("US",)
+    assert locate("Europe/Oslo", "+4712345678", None, "US").jurisdictions == ("NO",)
