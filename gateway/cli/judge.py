@@ -1,4 +1,4 @@
-"""`gateway judge`: the worked cases of a vector file, judged as the gateway would judge a contact."""
+"""`gateway judge`: the worked cases of a vector file, judged by the rules that stand in it."""
 
 import argparse
 from typing import Any
@@ -8,31 +8,55 @@ import msgspec
 from gateway.cli.terminal import Quit, complain, read_bytes
 from gateway.policy.vectors import VectorError, judge_file
 
+Json = dict[str, Any]
+
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "judge",
         help="judges the worked cases of a vector file",
-        description="Judges every case of a vector file by the rules written in it and prints for each a JSON line "
-        "with the case, the decision, the earliest lawful moment and the rules that block. Exit status 1 if a case "
-        "comes out otherwise than its `expect`, with a line for each on standard error.",
+        description="Judges every case of a vector file and prints a JSON line for each: the case, the decision, the "
+        "earliest lawful moment, and the rules that block. Exit status 1 if a case comes out otherwise than it "
+        "expects, with a line for each of these on standard error.",
     )
     parser.add_argument("file", metavar="FILE", help="the vectors (JSON), - for standard input")
     parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    status, number = 0, 0
+    data = read_bytes(chosen.file)
     try:
-        for number, (answer, sentence) in enumerate(judge_file(read_bytes(chosen.file)), 1):
-            print(_line(answer))
-            if sentence is not None:
-                complain(f"case {answer['case'] or f'number {number}'}: {sentence}")
-                status = 1
-    except VectorError as error:
+        judged = list(judge_file(data))
+        expected = _expected(data)
+    except (VectorError, UnicodeDecodeError) as error:
         raise Quit(f"{chosen.file}: {error}") from None
-    return status
+    except RecursionError:
+        raise Quit(f"{chosen.file}: is nested too deeply for a vector file") from None
+    except (OverflowError, OSError, TypeError) as error:  # what no calendar can hold, or an `expect` of another shape
+        raise Quit(f"{chosen.file}: has a case that cannot be judged: {error}") from None
+    for answer, _ in judged:
+        print(_written(answer))
+    wrong = [(answer, expect) for (answer, agrees), expect in zip(judged, expected, strict=True) if not agrees]
+    for answer, expect in wrong:
+        complain(f"{answer['case']}: {_disagreement(answer, expect)}")
+    return 1 if wrong else 0
 
 
-def _line(answer: dict[str, Any]) -> str:
-    return msgspec.json.encode(answer).decode()
+def _expected(data: bytes) -> list[Json]:
+    """What each case of a vector file expects; nothing is what it does not say."""
+    return [case.get("expect") or {} for vector in msgspec.json.decode(data)["vectors"] for case in vector["cases"]]
+
+
+def _disagreement(answer: Json, expect: Json) -> str:
+    judged = (
+        f"cannot be judged: {answer['error']}" if "error" in answer else f"judged {_written(_asked(answer, expect))}"
+    )
+    return f"expected {_written(expect)}, {judged}" if expect else judged
+
+
+def _asked(answer: Json, expect: Json) -> Json:
+    return {key: answer.get(key) for key in expect}
+
+
+def _written(document: Json) -> str:
+    return msgspec.json.encode(document).decode()
