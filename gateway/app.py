@@ -19,13 +19,13 @@ from channels.contract import Channel, Listener, ProviderReceipt, Surroundings
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.lifecycle import Limits
-from gateway.pipeline.assess import House
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.housekeeping import keep_house
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.retry import Backoff
+from gateway.pipeline.view import House
 from gateway.pipeline.worker import Worker
 from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog

@@ -21,6 +21,7 @@ from channels.contract import Accepted, Channel, InDoubt, Outcome, ProviderRecei
 from gateway.domain.clock import Instant, format_instant
 from gateway.domain.receipt import Reason, Receipt, Status, on_the_wire
 from gateway.domain.reminder import Reminder
+from gateway.domain.ruling import Look
 
 TrackState = Literal["ready", "waiting", "open", "sent", "in_doubt", "presumed", "ended"]
 NOTHING = msgspec.Raw(b"null")
@@ -58,6 +59,8 @@ class Track(Struct, omit_defaults=True, kw_only=True):
     attempt: Attempt | None = None
     refused: tuple[str, str] | None = None
     """code and sentence of the last channel that was given up"""
+    look: Look | None = None
+    """what the rules said when they were last asked, for those who ask why"""
 
 
 class Job(Struct, omit_defaults=True, kw_only=True):

@@ -59,8 +59,10 @@ def locate(time_zone: str | None, phone: str | None, jurisdiction: str | None, d
     here, and a phone number or the job's time zone narrows it. An area code tells no subdivision: numbers move."""
     region = _region(phone) if phone and (time_zone is None or jurisdiction is None) else None
     inferred: dict[str, str] = {}
-    codes = (jurisdiction,) if jurisdiction is not None else ()
-    if not codes:
+    codes: tuple[str, ...]
+    if jurisdiction is not None:
+        codes = (jurisdiction,)
+    else:
         codes, inferred["jurisdiction"] = _countries(region, time_zone, default_jurisdiction)
     if time_zone is not None:
         zones: tuple[str, ...] = (time_zone,) if zone(time_zone) else ()

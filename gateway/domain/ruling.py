@@ -1,8 +1,9 @@
 """What a judgement says: may it go now, if not when, and which rules say so with their figures and legal source."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway.domain.clock import Instant
 
@@ -43,3 +44,36 @@ class Ruling(Struct, frozen=True, kw_only=True):
     @property
     def blocked_by(self) -> list[str]:
         return [finding.rule for finding in self.findings if finding.blocks]
+
+
+class Weighed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One channel as it was weighed, small enough to be kept with the job: the contact that was judged, without its
+    address (`address` is its digest), what was decided, and the rules that stood against it."""
+
+    channel: str
+    decision: Decision
+    until: Instant | None = None
+    blocked_by: tuple[str, ...] = ()
+    purpose: str = "collection"
+    role: str = "creditor"
+    account: str | None = None
+    address: str | None = None
+    household: str | None = None
+    creditor: str | None = None
+    collector: str | None = None
+    flags: tuple[str, ...] = ()
+    params: Mapping[str, Any] = {}
+    """of the job's, those that rules select by"""
+
+
+class Look(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The latest look at a track that came as far as the rules: when, by what, for a person where, and per channel what
+    they said. `policy` lists `code@version` of every pack, `tzdata` the release of the zone data."""
+
+    at: Instant
+    policy: str
+    tzdata: str
+    zones: tuple[str, ...]
+    jurisdictions: tuple[str, ...]
+    inferred: Mapping[str, str] = {}
+    weighed: list[Weighed] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """The straight line: observe, judge, render, claim. What falls out early rides along as a value; sends come after.
 
 sight   = observe(errands)      one trip
-moves   = [look(...)]           pure
+moves   = [look_at(...)]           pure
 results = commit(moves)         one trip: rests and claims alike, each atomic
 """
 
@@ -31,7 +31,7 @@ from gateway.domain.lifecycle import (
 )
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder
-from gateway.pipeline.assess import Admit, Finish, Full, House, Postpone, View, assess
+from gateway.pipeline.assess import Admit, Finish, Full, Postpone, assess
 from gateway.pipeline.errand import (
     Errand,
     Go,
@@ -44,6 +44,7 @@ from gateway.pipeline.errand import (
     reminder_of,
 )
 from gateway.pipeline.files import EMPTY, Unreadable, read_file, write_contact
+from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, PastContact
 from gateway.store.keys import Keys
 from gateway.store.redis import Seen, Sight
@@ -63,7 +64,7 @@ class Context(Struct, frozen=True, kw_only=True):
     flying: set[str] = field(default_factory=set)
 
 
-def look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, context: Context) -> Move:
+def look_at(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, context: Context) -> Move:
     """One job, as it was observed: what is to be done with it. Takes a slot where the answer is Go. A mistake of ours
     costs this job its turn: taken over by one worker after the other, it would end them all."""
     try:
@@ -136,11 +137,13 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
             receipts += presume(job, track, reminder, now)
         if track.state in ("ready", "waiting"):
             match assess(view, track, context.house):
-                case Finish(status=status, reason=reason, policy=policy):
-                    ends.append(end(job, track, reminder, status, now, reason, policy))
+                case Finish(status=status, reason=reason, look=look):
+                    track.look = look or track.look
+                    ends.append(end(job, track, reminder, status, now, reason, look.policy if look else None))
                     receipts.append(ends[-1])
-                case Postpone(reason=reason, policy=policy):
-                    receipts += defer(job, track, reminder, now, reason, policy)
+                case Postpone(reason=reason, look=look):
+                    track.look = look or track.look
+                    receipts += defer(job, track, reminder, now, reason, look.policy if look else None)
                 case Full(channel=channel):
                     return _crowded(errand, track, channel, context, now, receipts)
                 case Admit() as admit:
@@ -174,9 +177,10 @@ def _admit(
     attempt = Attempt(
         channel=admit.channel, provider=admit.desk.name, reference=reference, at=now, owner=context.owner,
         receipts=admit.desk.provider.facts.receipts, locale=rendered.locale, template_version=rendered.version,
-        policy=admit.policy, segments=rendered.segments.segments if rendered.segments else None,
+        policy=admit.look.policy, segments=rendered.segments.segments if rendered.segments else None,
     )  # fmt: skip
     claim(track, attempt)
+    track.look = admit.look
     household = view.household or EMPTY
     go = Go(
         track=track, attempt=attempt, desk=admit.desk,

@@ -16,7 +16,7 @@ from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import Errand, Go, Hold, Move, Rest, Skip, Unsure
 from gateway.pipeline.flights import Flights
 from gateway.pipeline.hand import Hand
-from gateway.pipeline.line import Context, look, pauses_of
+from gateway.pipeline.line import Context, look_at, pauses_of
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.retry import Backoff
 from gateway.store.keys import LANES, Lane
@@ -165,7 +165,7 @@ class Worker:
                 sight = await self.store.observe([errand.ask for errand in batch])
                 guard, pauses = sight.version, pauses_of(sight)
                 for errand, seen in zip(batch, sight.seen, strict=True):
-                    moves.append(look(errand, seen, pauses, now, self.context))
+                    moves.append(look_at(errand, seen, pauses, now, self.context))
             changes = [self._change(errand, move) for errand, move in zip(batch, moves, strict=True)]
             changes += [dead_letter(entry, fault, now, self.context.keys) for entry, fault in faulty]
             written = [change for change in changes if change is not None]

@@ -19,6 +19,10 @@ class Policy:
     def __init__(self, packs: Mapping[str, Pack], faults: tuple[str, ...] = ()) -> None:
         self.packs = dict(packs)
         self.faults = faults
+        self.attributes = frozenset(
+            wanted.name for pack in packs.values() for rule in pack.rules for wanted in rule.selection.accounts
+        )
+        """the job's `params` by which rules select"""
         self._rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}
         self._versions: dict[tuple[str, ...], str] = {}
 

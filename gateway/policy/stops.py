@@ -8,7 +8,7 @@ through their rules, and consents never stop anything.
 from collections.abc import Mapping, Sequence
 
 from gateway.domain.clock import Instant
-from gateway.policy.facts import Candidate, State
+from gateway.policy.facts import Candidate, Case, State
 from gateway.policy.rules.base import Rule
 from gateway.policy.rules.stop import Stop
 from gateway.policy.states import covers
@@ -41,6 +41,13 @@ def exemptions(rules: Sequence[Rule], candidate: Candidate, at: Instant) -> Exem
             for word in rule.states:
                 found[word] = found.get(word, exempted) & exempted
     return found
+
+
+def stop_rule(rules: Sequence[Rule], state: State, candidate: Candidate, at: Instant) -> str | None:
+    """The rule that gives the legal source of a stop, if one in force names its state."""
+    case = Case(candidate=candidate, zones=("UTC",), states=(state,))
+    named = (rule for rule in rules if isinstance(rule, Stop) and rule.holds_at(at) and rule.selects(candidate))
+    return next((rule.id for rule in named if rule.opens_for(case, at) != at), None)
 
 
 def _forbids(state: State, candidate: Candidate) -> bool:

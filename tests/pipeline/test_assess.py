@@ -11,9 +11,10 @@ from channels.contract import Accepted, Facts, Message, Outcome
 from gateway.app import Words
 from gateway.domain.lifecycle import begin
 from gateway.domain.reminder import Reminder, parse_reminder
-from gateway.pipeline.assess import Admit, Finish, House, Plan, Postpone, View, assess
+from gateway.pipeline.assess import Admit, Finish, Plan, Postpone, assess
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.files import PersonFile
+from gateway.pipeline.view import House, View
 from gateway.policy.facts import PastContact
 from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog

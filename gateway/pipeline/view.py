@@ -1,0 +1,50 @@
+"""What every decision about a job stands on: the house with its policy and templates, and what was seen of the job."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from channels.contract import Channel
+from gateway.domain.clock import Instant
+from gateway.domain.command import Pause
+from gateway.domain.lifecycle import Job
+from gateway.domain.reminder import Reminder, Role
+from gateway.pipeline.desks import Desks
+from gateway.pipeline.files import PersonFile
+from gateway.policy.policy import Policy
+from gateway.rendering.catalog import Catalog
+from gateway.rendering.render import Rendered, Unrendered, render
+
+
+class House(Struct, frozen=True, kw_only=True):
+    """What every judgement stands on. Replaced as a whole when a policy or a template changes."""
+
+    policy: Policy
+    catalog: Catalog
+    desks: Desks
+    locale: str
+    jurisdiction: str
+    role: Role
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """What was observed of one job and its person."""
+
+    reminder: Reminder
+    job: Job
+    person: PersonFile
+    household: PersonFile | None
+    pauses: Sequence[Pause]
+    cancelled: Instant | None
+    now: Instant
+    texts: dict[Channel, Rendered | Unrendered] = msgspec.field(default_factory=dict)
+
+    def written(self, channel: Channel, house: House) -> Rendered | Unrendered:
+        """The message of a channel; rendered once for a look, since the first look asks twice."""
+        text = self.texts.get(channel)
+        if text is None:
+            locale = self.reminder.recipient.locale or house.locale
+            text = render(house.catalog, self.reminder.template, locale, channel, self.reminder.params)
+            self.texts[channel] = text
+        return text
