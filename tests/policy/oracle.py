@@ -118,13 +118,18 @@ def minutes(face: str) -> int:
 
 def counted(rule: Raw, vector: Raw, candidate: Raw, at: datetime, key: str = "counts") -> list[Raw]:
     """The contacts at or before the moment that the rule's list names, in its scope, without those it excepts."""
-    found = []
-    for contact in vector.get("history", []):
-        flags = set(contact.get("flags", [])) | ({"inbound"} if contact.get("direction") == "inbound" else set())
-        if moment(contact["at"]) <= at and listed(rule.get(key, ["*.*"]), contact):
-            if not flags & set(rule.get("except", [])) and same(rule["scope"], contact, candidate):
-                found.append(contact)
-    return found
+    return [
+        contact
+        for contact in vector.get("history", [])
+        if moment(contact["at"]) <= at
+        and listed(rule.get(key, ["*.*"]), contact)
+        and same(rule["scope"], contact, candidate)
+        and not flags(contact) & set(rule.get("except", []))
+    ]
+
+
+def flags(contact: Raw) -> set[str]:
+    return set(contact.get("flags", [])) | ({"inbound"} if contact.get("direction") == "inbound" else set())
 
 
 def same(scope: list[str], contact: Raw, candidate: Raw) -> bool:

@@ -44,7 +44,8 @@ WITHINS: list[Raw] = [
 COUNTS = [["*.*"], ["*.*"], ["*.*"], ["sms.sent"], ["call.unanswered", "*.delivered"], ["*.conversation"], ["call.*"]]
 SCOPES = [["recipient"], ["recipient"], ["recipient", "account"], ["channel"], []]
 MATCHES = [["recipient"], ["recipient", "account"], ["account", "channel"], []]
-CHANNELS, PEOPLE, ACCOUNTS, WORDS = ["sms", "call"], ["C1", "C1", "C1", "C2"], ["D1", "D1", "D2"], ["cease", "dispute", "consent", "consent"]
+CHANNELS, ACCOUNTS, PEOPLE = ["sms", "call"], ["D1", "D1", "D2"], ["C1", "C1", "C1", "C2"]
+WORDS = ["cease", "dispute", "consent", "consent"]
 KINDS = ("window", "cap", "cooloff", "spacing", "channel_lock", "stop", "require", "blackout", "content")
 
 
