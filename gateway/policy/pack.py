@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +30,37 @@ class Pack(Struct, frozen=True, kw_only=True):
     notice: str
     rules: tuple[Rule, ...]
     examples: tuple[Example, ...]
-
-    @property
-    def label(self) -> str:
-        """As receipts name it: `CN@2026-11-20.1`."""
-        return f"{self.code}@{self.version}"
+    label: str
+    """As receipts name it: `CN@2026-11-20.1`, with a digest behind where that was another text's name already."""
 
 
 def load_pack(path: Path) -> tuple[Pack | None, list[str]]:
     """The pack of a file and what is wrong with it, in sentences. A pack with a mistake is not to be used: a rule may
     be missing from it."""
     try:
-        document, lines = read_document(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return None, [f"{path}: cannot be read: {error}"]
+    return parse_pack(text, path.stem, str(path))
+
+
+def parse_pack(text: str, code: str, where: str, label: str | None = None) -> tuple[Pack | None, list[str]]:
+    """The same of a text. `where` begins the sentences; `label` is the name it was published under, if not its own."""
+    pack, faults = _parse(text, code, label)
+    return pack, [f"{where}{fault}" for fault in faults]
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str, code: str, label: str | None) -> tuple[Pack | None, tuple[str, ...]]:
+    try:
+        document, lines = read_document(text)
     except yaml.YAMLError as error:
-        return None, [f"{path}: is not YAML: {' '.join(str(error).split())}"]
-    pack, faults = read_pack(document, path.stem)
+        return None, (f": is not YAML: {' '.join(str(error).split())}",)
+    pack, faults = read_pack(document, code, label)
     found = [(lines.of(fault.path), fault) for fault in faults]
     found += [(line, Fault(keys, "is written twice; only one would be kept")) for line, keys in lines.duplicates]
     found.sort(key=lambda item: item[0])
-    return pack, [f"{path}:{line}: {_sentence(document, fault)}" for line, fault in found]
+    return pack, tuple(f":{line}: {_sentence(document, fault)}" for line, fault in found)
 
 
 def run_examples(pack: Pack) -> list[str]:
@@ -62,7 +73,7 @@ def run_examples(pack: Pack) -> list[str]:
     return found
 
 
-def read_pack(document: object, code: str) -> tuple[Pack, list[Fault]]:
+def read_pack(document: object, code: str, label: str | None = None) -> tuple[Pack, list[Fault]]:
     """A pack from its keys. `code` is the file's name, with which the pack's own must agree."""
     fields = Fields(document)
     faults = fields.faults
@@ -71,11 +82,13 @@ def read_pack(document: object, code: str) -> tuple[Pack, list[Fault]]:
     version = fields.text("version")
     if not re.fullmatch(r"[\w.-]{1,40}", version):
         fields.wrong("version", "must be letters, digits, dots and dashes, such as 2026-11-20.1")
-    common = Common(pack=f"{code}@{version}", clock=fields.clock("clock", "recipient"), holidays=_read_holidays(fields))
+    label = label or f"{code}@{version}"
+    common = Common(pack=label, clock=fields.clock("clock", "recipient"), holidays=_read_holidays(fields))
     pack = Pack(
         code=code,
         title=fields.text("title"),
         version=version,
+        label=label,
         notice=fields.text("notice", ""),
         rules=_read_rules(fields, common),
         examples=tuple(
