@@ -43,10 +43,10 @@ class HostZones(Struct, frozen=True, kw_only=True):
             return None
         copy = f"release {self.release}" if self.release else "of an unknown release"
         return (
-            f"time zones: this host's copy ({', '.join(self.folders)}, {copy}) differs from {tzdata_release()}, by which "
-            f"the gateway judges, in {len(self.differing)} of {self.compared} zones: {', '.join(self.differing)}; update "
-            "the host's tzdata, or, where no other program on this host reads time zones, set PYTHONTZPATH to an empty "
-            "value for the gateway"
+            f"time zones: this host's copy ({', '.join(self.folders)}, {copy}) differs from {tzdata_release()}, which "
+            f"the gateway judges by, in {len(self.differing)} of {self.compared} zones: {', '.join(self.differing)}; "
+            "update the host's tzdata, or, where no other program on this host reads time zones, set PYTHONTZPATH to "
+            "an empty value for the gateway"
         )
 
 
@@ -84,12 +84,17 @@ def compare(folders: Sequence[Path], today: date) -> HostZones:
 
 @lru_cache(maxsize=2048)
 def _changes(data: bytes, start: int) -> Changes | None:
-    """The offset at the start and at every change of it, found by halving the time between two probes down to a second;
-    None for what is no zone. Many names have the same data, which is read once."""
+    """When the clock of a zone file changes, and to what; None for what is no zone file. Many names have the same data,
+    which is read once."""
     try:
-        zone = ZoneInfo.from_file(io.BytesIO(data))
-    except (ValueError, EOFError, IndexError, struct.error):
+        # The reader looks for the end of the last line, and would do so for ever in a file that is cut off.
+        return _scan(ZoneInfo.from_file(io.BytesIO(data + b"\n")), start)
+    except (ValueError, EOFError, IndexError, AssertionError, struct.error):
         return None
+
+
+def _scan(zone: ZoneInfo, start: int) -> Changes:
+    """The offset at the start, and every change of it, found by halving the time between two probes to a second."""
 
     def ahead(second: int) -> timedelta | None:
         return datetime.fromtimestamp(second, zone).utcoffset()
