@@ -54,9 +54,9 @@ def near(draw: st.DrawFn, change: datetime, hours: int) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def dates(draw: st.DrawFn, change: datetime, number: int) -> list[str]:
+def dates(draw: st.DrawFn, change: datetime, number: int, unique: bool = False) -> list[str]:
     """So many dates near the change, in their order."""
-    steps = sorted(draw(st.lists(st.integers(-3, 4), min_size=number, max_size=number)))
+    steps = sorted(draw(st.lists(st.integers(-3, 4), min_size=number, max_size=number, unique=unique)))
     return [(change + timedelta(days=step)).date().isoformat() for step in steps]
 
 
@@ -72,7 +72,7 @@ def rules(draw: st.DrawFn, change: datetime, kinds: tuple[str, ...] = KINDS) -> 
     if draw(st.integers(0, 4)) == 0:
         rule["clock"] = "fixed:" + draw(st.sampled_from(sorted(CHANGES)))
     if draw(st.integers(0, 4)) == 0:
-        first, last = dates(draw, change, 2)
+        first, last = dates(draw, change, 2, unique=True)
         rule["effective"] = draw(st.sampled_from([{"from": first}, {"until": last}, {"from": first, "until": last}]))
     if draw(st.integers(0, 9)) == 0:
         rule |= draw(st.sampled_from([{"waived_by": ["response"]}, {"except_purposes": ["servicing"]}]))

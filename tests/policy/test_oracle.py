@@ -84,7 +84,7 @@ def test_what_is_drawn_is_worth_asking() -> None:
     """Every kind blocks sometimes and sometimes does not, and all three decisions are met, or nothing is proved."""
     met: Counter[str] = Counter()
 
-    @settings(often(8), derandomize=True)
+    @settings(often(), max_examples=800, derandomize=True)
     @given(strategies.vectors(most_rules=2))
     def look(vector: Raw) -> None:
         answer = judge_case(vector, vector)
