@@ -50,6 +50,14 @@ def test_no_case_is_left_out_silently() -> None:
     assert all(kind not in KINDS for kind in missing)
 
 
+def test_what_we_worked_out_by_hand_comes_out_as_written() -> None:
+    data = (FOLDER / "policy-more.json").read_bytes()
+    answers = list(judge_file(data))
+    assert [answer for answer, agrees in answers if not agrees] == []
+    assert len(answers) == 135
+    assert all("expect" in case for vector in json.loads(data)["vectors"] for case in vector["cases"])
+
+
 def test_a_file_is_judged_case_by_case() -> None:
     vector, case = JUDGED[0]
     document = {"vectors": [{**vector, "cases": [case, {**case, "case": "wrong", "expect": {"decision": "deny"}}]}]}
