@@ -10,8 +10,8 @@ from pathlib import Path
 from gateway.domain.clock import HOUR, parse_instant
 from gateway.domain.ruling import Ruling
 from gateway.policy.facts import Candidate, Case, PastContact, State
+from gateway.policy.folder import read_folder
 from gateway.policy.judge import judge
-from gateway.policy.policy import Policy
 from gateway.policy.rules.base import Common, Rule
 from gateway.policy.rules.registry import read_rule
 
@@ -84,7 +84,7 @@ def main() -> None:
     assert len(rules) == 12
     few, many = case(0), case(30)
     american = case(30, ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"))
-    shipped = Policy.load(Path(__file__).parent.parent / "config/policies").rules_for(("CN",))
+    shipped = read_folder(Path(__file__).parent.parent / "config/policies").policy().rules_for(("CN",))
     measure("12 rules, no history", lambda: judge(rules, few(), NOON))
     measure("12 rules, 30 contacts", lambda: judge(rules, many(), NOON))
     measure("12 rules, 30 contacts, at night", lambda: judge(rules, many(), NIGHT))

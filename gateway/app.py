@@ -24,6 +24,7 @@ from gateway.pipeline.housekeeping import keep_house
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.policies import Policies, PolicyError
 from gateway.pipeline.retry import Backoff
 from gateway.pipeline.view import House
 from gateway.pipeline.worker import Worker
@@ -63,20 +64,12 @@ class Undrained(Exception):
         return "worker.drain: what was in flight could not be settled within it; its sends are in doubt"
 
 
-class Words(Struct, frozen=True):
-    """What judges and what speaks: the policy packs and the templates."""
-
-    policy: Policy
-    catalog: Catalog
-
-
-def read_words(config: Config) -> Words:
-    """Loads packs and templates. Raises Unfit: a rule or a text that cannot be read must not be missed in silence."""
-    policy = Policy.load(config.policies)
+def read_words(config: Config) -> Catalog:
+    """Loads the templates. Raises Unfit: a text that cannot be read must not be missed in silence."""
     catalog = Catalog.load(config.templates, config.defaults.locale)
-    if faults := [*policy.faults, *catalog.faults]:
-        raise Unfit(faults)
-    return Words(policy, catalog)
+    if catalog.faults:
+        raise Unfit(list(catalog.faults))
+    return catalog
 
 
 @asynccontextmanager
@@ -140,6 +133,7 @@ class Plant(Struct, frozen=True):
     desks: Desks
     worker: Worker
     intake: Intake
+    policies: Policies
 
     async def troubles(self) -> list[str]:
         """Why no work should be given to this process now."""
@@ -147,8 +141,9 @@ class Plant(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def plant(config: Config, url: str, words: Words, metrics: Metrics, clock: Clock) -> AsyncIterator[Plant]:
-    """Builds the parts of one worker on a store that may not answer yet; closes what it opened."""
+async def plant(config: Config, url: str, words: Catalog, metrics: Metrics, clock: Clock) -> AsyncIterator[Plant]:
+    """Builds the parts of one worker on a store that may not answer yet; closes what it opened. Raises Unfit where the
+    packs are faulty and none were published before."""
     async with AsyncExitStack() as stack:
         quick, blocking = client(url), client(url, blocking=True)
         stack.push_async_callback(quick.aclose)
@@ -156,24 +151,37 @@ async def plant(config: Config, url: str, words: Words, metrics: Metrics, clock:
         store, owner = Store(quick, Keys(config.redis.prefix)), uuid.uuid4().hex
         name = await stack.enter_async_context(_seated(quick, store.keys, owner))
         desks = build_desks(config, surroundings(config, store, clock))
-        context = _context(config, words, desks, store.keys, owner)
+        policies = Policies(store, config.policies, clock, metrics)
+        context = _context(config, words, await _policy(policies), desks, store.keys, owner)
         backoff = Backoff(first_ms=config.retry.first, most_ms=config.retry.most)
         lanes = Inbox(quick, blocking, list(store.keys.lanes.values()), name)
         facts = Inbox(quick, blocking, [store.keys.commands, store.keys.contacts, store.keys.callbacks], name)
-        worker = Worker(store, lanes, context, clock, metrics, backoff, config.worker.batch)
+        worker = Worker(store, lanes, context, policies, clock, metrics, backoff, config.worker.batch)
         for desk in desks:
             await desk.provider.start()
             stack.push_async_callback(desk.provider.close)
-        yield Plant(store, desks, worker, Intake(store, facts, context, clock, metrics))
+        yield Plant(store, desks, worker, Intake(store, facts, context, clock, metrics), policies)
 
 
-def _context(config: Config, words: Words, desks: Desks, keys: Keys, owner: str) -> Context:
+def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys: Keys, owner: str) -> Context:
     house = House(
-        policy=words.policy, catalog=words.catalog, desks=desks, locale=config.defaults.locale,
+        policy=policy, catalog=words, desks=desks, locale=config.defaults.locale,
         jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
     )  # fmt: skip
     limits = Limits(doubt_ms=config.horizons.receipts, attempts=config.retry.attempts)
     return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)
+
+
+async def _policy(policies: Policies) -> Policy:
+    """The policy to start with; the store is waited for."""
+    while True:
+        try:
+            return await policies.begin()
+        except PolicyError as error:
+            raise Unfit(list(error.faults)) from None
+        except (StoreError, OSError) as error:
+            log.warning("store_trouble", what="policies", error=type(error).__name__)
+            await asyncio.sleep(START_PAUSE_S)
 
 
 @asynccontextmanager
@@ -201,14 +209,14 @@ async def run_plant(
     gc.set_threshold(GARBAGE_EVERY, 20, 50)
     house = keep_house(running.store, running.desks, clock, metrics, config.horizons.outputs)
     async with asyncio.TaskGroup() as group:
-        keeper = group.create_task(house)
+        keepers = [group.create_task(house), group.create_task(running.policies.watch())]
         tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]
         await stop.wait()
         health.state = "draining"
         running.worker.stop()
         running.intake.stop()
         _, late = await asyncio.wait(tasks, timeout=config.worker.drain / SECOND)
-        await end(keeper, *late)
+        await end(*keepers, *late)
     if late:
         raise Undrained
 

@@ -27,6 +27,8 @@ FIELDS = frozenset(
         "duration_ms", "wait_ms", "until_ms", "seconds", "bytes",
         # faults
         "error", "where",
+        # what is wrong with packs, in sentences about lines and keys; packs hold rules, and no person
+        "faults", "folder",
     }
 )  # fmt: skip
 _OURS = ("gateway", "channels")

@@ -4,6 +4,7 @@ import argparse
 
 from gateway.cli.terminal import Quit, add_config, read_config
 from gateway.config import Config
+from gateway.policy.folder import read_folder
 from gateway.policy.pack import run_examples
 from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog
@@ -23,7 +24,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(chosen: argparse.Namespace) -> int:
     config = read_config(chosen.config)
-    policy = Policy.load(config.policies)
+    policy = read_folder(config.policies).policy()
     catalog = Catalog.load(config.templates, config.defaults.locale)
     wrong = [sentence for pack in policy.packs.values() for sentence in run_examples(pack)]
     faults = [*policy.faults, *wrong, *check_templates(catalog)]

@@ -7,7 +7,7 @@ from gateway.domain.lifecycle import Job
 from gateway.pipeline.errand import Errand, Go, Rest, due, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS
 from gateway.pipeline.line import Context
-from gateway.store.keys import PAUSED, Keys, select_account, select_job, select_person
+from gateway.store.keys import PAUSED, RULED, Keys, select_account, select_job, select_person
 from gateway.store.redis import Change, FileWrite, RecordWrite
 
 
@@ -66,6 +66,8 @@ def rest(change: Change, errand: Errand, context: Context) -> None:
             selectors.append(select_account(m.tenant, m.account))
         if any(track.until is None for track in waits):
             selectors.append(PAUSED)
+        if any(track.told is not None and track.told[1] is not None for track in waits):
+            selectors.append(RULED)
         change.selectors = selectors
 
 

@@ -180,7 +180,7 @@ class Intake:
         for it may come late, left by a process that died."""
         control: Any = await self.store.redis.hgetall(self.context.keys.control)
         own, version = f"p:{entry.id.decode()}:{_selectors(command)}", int(control.pop(b"v", 0))
-        drops = [name for name in (field.decode() for field in control) if name != own and _replaces(own, name)]
+        drops = [name for name in map(bytes.decode, control) if name[:2] == "p:" and _replaces(own, name)]
         puts = (own, _encode(command).decode()) if isinstance(command, Pause) else ()
         return FileWrite(self.context.keys.control, version, puts, drops)
 
@@ -215,9 +215,9 @@ def _selectors(command: Pause | Unpause) -> str:
 
 
 def _replaces(own: str, other: str) -> bool:
-    """Whether two fields of the control document have the same selectors, and the other is no newer."""
+    """Whether a pause of the control document has the same selectors as another one of it, and is no newer."""
     (_, mine, selectors), (_, its, others) = own.split(":", 2), other.split(":", 2)
-    return selectors == others and place_of(its) <= place_of(mine)
+    return own != other and selectors == others and place_of(its) <= place_of(mine)
 
 
 def _state(command: Stop | Consent, entry: Entry) -> tuple[str, State]:

@@ -53,8 +53,9 @@ NO_END_MS = 24 * HOUR
 """For how long a message is worth delivering when neither a rule nor the job says so."""
 
 
-class Context(Struct, frozen=True, kw_only=True):
-    """What the line needs besides the errands. `flying` are the references of sends under way in this process."""
+class Context(Struct, kw_only=True):
+    """What the line needs besides the errands. `house` is replaced when the policy changes. `flying` are the references
+    of sends under way in this process."""
 
     house: House
     keys: Keys
@@ -210,7 +211,7 @@ def _contact(reminder: Reminder, candidate: Candidate, now: Instant) -> PastCont
     as one unanswered attempt until its outcome comes back."""
     return PastContact(
         at=now, channel=candidate.channel, event="unanswered" if candidate.channel == "call" else "sent",
-        flags=reminder.flags, recipient=candidate.recipient, account=candidate.account, address=candidate.address,
+        flags=candidate.flags, recipient=candidate.recipient, account=candidate.account, address=candidate.address,
         household=candidate.household, creditor=candidate.creditor, collector=candidate.collector, job=reminder.id,
     )  # fmt: skip
 

@@ -29,6 +29,12 @@ class Metrics:
         )
         self.waiting = Gauge("gateway_waiting_jobs", "Jobs in the schedule", registry=self.registry)
         self.down = Gauge("gateway_provider_down", "1 while the breaker is open", ["provider"], registry=self.registry)
+        self.policy_faults = Gauge(
+            "gateway_policy_faults",
+            "Mistakes for which the changed folder of packs was refused",
+            registry=self.registry,
+        )
+        self.policy = Gauge("gateway_policy_info", "1 for each pack in force", ["pack"], registry=self.registry)
         self.send_seconds = Histogram(
             "gateway_send_duration_seconds", "Time that a send took", ["provider"], registry=self.registry,
             buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
@@ -40,6 +46,11 @@ class Metrics:
         if observe is None:
             observe = self._took[provider] = self.send_seconds.labels(provider).observe
         observe(seconds)
+
+    def policy_in_force(self, labels: Iterable[str]) -> None:
+        self.policy.clear()
+        for label in labels:
+            self.policy.labels(label).set(1)
 
     def told(self, receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
+import msgspec
 import structlog
 
 from gateway.domain.clock import Clock
@@ -18,6 +19,7 @@ from gateway.pipeline.flights import Flights
 from gateway.pipeline.hand import Hand
 from gateway.pipeline.line import Context, look_at, pauses_of
 from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.policies import Policies, PolicyError
 from gateway.pipeline.retry import Backoff
 from gateway.store.keys import LANES, Lane
 from gateway.store.redis import FILE_CHANGED, GUARD_CHANGED, RECORD_CHANGED, WRITTEN, Change, Store, StoreError
@@ -48,9 +50,11 @@ class Worker:
     """One consumer of the lanes. `run` returns when `stop` was called and everything in flight is settled."""
 
     def __init__(
-        self, store: Store, inbox: Inbox, context: Context, clock: Clock, metrics: Metrics, backoff: Backoff, batch: int
-    ) -> None:
+        self, store: Store, inbox: Inbox, context: Context, policies: Policies, clock: Clock, metrics: Metrics,
+        backoff: Backoff, batch: int,
+    ) -> None:  # fmt: skip
         self.store, self.inbox, self.context, self.clock, self.metrics = store, inbox, context, clock, metrics
+        self.policies = policies
         self.hand = Hand(context.keys, batch)
         self.flights = Flights(store, context, clock, metrics, backoff, self._settled)
         self.troubled: str | None = None
@@ -141,6 +145,10 @@ class Worker:
                         await asyncio.sleep(RETRY_S)
                 else:
                     await self._pause()
+            except PolicyError as error:
+                log.error("policy_unreadable", faults=error.faults)
+                self.troubled = error.faults[0]
+                await asyncio.sleep(STORE_PAUSE_S)
             except (StoreError, OSError) as error:
                 await self._trouble("walk", error)
 
@@ -163,6 +171,7 @@ class Worker:
             guard = None
             if batch:
                 sight = await self.store.observe([errand.ask for errand in batch])
+                await self._follow(sight.policy)
                 guard, pauses = sight.version, pauses_of(sight)
                 for errand, seen in zip(batch, sight.seen, strict=True):
                     moves.append(look_at(errand, seen, pauses, now, self.context))
@@ -170,7 +179,7 @@ class Worker:
             changes += [dead_letter(entry, fault, now, self.context.keys) for entry, fault in faulty]
             written = [change for change in changes if change is not None]
             answers = iter(await self.store.commit(written, guard) if written else ())
-        except (StoreError, OSError):
+        except (StoreError, OSError, PolicyError):
             for move in moves:
                 if isinstance(move, Go):
                     move.desk.give_back()
@@ -183,6 +192,12 @@ class Worker:
         for (entry, fault), result in zip(faulty, results[len(batch) :], strict=True):
             self._buried(entry, fault, result)
         return bool(faulty) or not all(isinstance(move, Hold) for move in moves)
+
+    async def _follow(self, name: str | None) -> None:
+        """From here on the published policy judges. A store that has lost it will be given it again."""
+        house = self.context.house
+        if name is not None and name != house.policy.published:
+            self.context.house = msgspec.structs.replace(house, policy=await self.policies.adopt(name))
 
     def _change(self, errand: Errand, move: Move) -> Change | None:
         match move:

@@ -1,11 +1,10 @@
-"""The policy in force: all packs of a folder, and which of their rules judge a contact."""
+"""A policy: all packs that hold together, and which of their rules judge a contact."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from gateway.policy.facts import Candidate
-from gateway.policy.pack import Pack, load_pack
+from gateway.policy.pack import Pack
 from gateway.policy.rules.base import Rule
 
 HOUSE = "house"
@@ -16,8 +15,10 @@ class Policy:
     """All packs. It never changes: a changed policy is another one. While `faults` is not empty a rule may be missing,
     so nothing may be sent on its word."""
 
-    def __init__(self, packs: Mapping[str, Pack], faults: tuple[str, ...] = ()) -> None:
+    def __init__(self, packs: Mapping[str, Pack], faults: tuple[str, ...] = (), published: str | None = None) -> None:
         self.packs = dict(packs)
+        self.published = published
+        """the name of the publication that it was read from; None if it is a folder's own"""
         self.faults = faults
         self.attributes = frozenset(
             wanted.name for pack in packs.values() for rule in pack.rules for wanted in rule.selection.accounts
@@ -25,23 +26,6 @@ class Policy:
         """the job's `params` by which rules select"""
         self._rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}
         self._versions: dict[tuple[str, ...], str] = {}
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Reads every `<CODE>.yaml` of the folder. What is wrong is in `faults`; nothing is raised."""
-        packs: dict[str, Pack] = {}
-        faults: list[str] = []
-        if not folder.is_dir():
-            faults.append(f"{folder}: is no folder, so there are no policies")
-        for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
-            if path.suffix != ".yaml":
-                faults.append(f"{path}: must end in .yaml")
-                continue
-            pack, found = load_pack(path)
-            faults += found
-            if pack is not None:
-                packs[pack.code] = pack
-        return cls(packs, tuple(faults))
 
     def rules_for(self, jurisdictions: tuple[str, ...]) -> tuple[Rule, ...]:
         """Every rule of every pack that applies: those of the jurisdictions given (the most specific first, all parents

@@ -27,8 +27,10 @@ class Keys:
     | `order:<tenant>/<id>` | string | a command that was carried out |
     | `schedule` | zset | members that wait, scored by due time (ms) |
     | `waiting` | zset | `<selector> RS <member>`, all at score 0: finds who waits by job, account, person, pause |
-    | `control` | hash | `v`ersion, `p:<entry id>:<selectors>` pauses |
+    | `control` | hash | `v`ersion, `policy` in force, `p:<entry id>:<selectors>` pauses |
     | `cancels` | hash | `<selector>` → ms of the cancel |
+    | `policies` | hash | name of a publication → its packs by label |
+    | `packs` | hash | `code@version` → the text of the pack, for ever |
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
     | `worker:<name>` | string | the process that holds a consumer's name, while it lives |
     """
@@ -50,6 +52,8 @@ class Keys:
         self.waiting = f"{prefix}:waiting"
         self.control = f"{prefix}:control"
         self.cancels = f"{prefix}:cancels"
+        self.policies = f"{prefix}:policies"
+        self.packs = f"{prefix}:packs"
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -131,3 +135,6 @@ def select_person(tenant: str, recipient: str) -> str:
 
 PAUSED = "p"
 """The selector of everything that waits for an unpause."""
+
+RULED = "w"
+"""The selector of everything that waits because a rule says so, and is judged anew when the policy changes."""

@@ -49,6 +49,8 @@ class Sight(Struct, frozen=True):
     """One observation. `version` is that of the control document; a claim must find it unchanged."""
 
     version: int
+    policy: str | None
+    """the name of the policy in force"""
     pauses: tuple[bytes, ...]
     seen: list[Seen]
 
@@ -150,17 +152,19 @@ class Store:
                 select_person(ask.tenant, ask.recipient),
             )
         control, *rows = await self._run("observe", keys, selectors)
-        version, pauses = 0, []
+        version, policy, pauses = 0, None, []
         for name, value in zip(control[::2], control[1::2], strict=True):
             if name == b"v":
                 version = int(value)
+            elif name == b"policy":
+                policy = value.decode()
             else:
                 pauses.append(value)
         seen = [
             Seen(record.decode() if record else None, person, household or None, int(cancelled) if cancelled else None)
             for record, person, household, cancelled in rows
         ]
-        return Sight(version, tuple(pauses), seen)
+        return Sight(version, policy, tuple(pauses), seen)
 
     async def commit(self, changes: Sequence[Change], guard: int | None = None) -> list[int]:
         """Writes each change whole or not at all; `guard` is the version of the control document that a claim saw."""

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from channels.contract import Accepted, Facts, Message, Outcome
-from gateway.app import Words
 from gateway.domain.lifecycle import begin
 from gateway.domain.reminder import Reminder, parse_reminder
 from gateway.pipeline.assess import Admit, Finish, Plan, Postpone, assess
@@ -16,6 +15,7 @@ from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.files import PersonFile
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import PastContact
+from gateway.policy.folder import read_folder
 from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog
 from tests.stories.world import COUNTS, OPEN_HOUSE, ROOT, reminder
@@ -41,19 +41,20 @@ def catalog() -> Catalog:
     return Catalog.load(ROOT / "templates", "en")
 
 
-def words(folder: Path, most: int = 3) -> Words:
+def policy_of(folder: Path, most: int = 3) -> Policy:
     (folder / "house.yaml").write_text(OPEN_HOUSE.format(
         max=most, within="{rolling: PT24H}", otherwise="defer", counts=COUNTS
     ))  # fmt: skip
-    policy = Policy.load(folder)
+    policy = read_folder(folder).policy()
     assert not policy.faults
-    return Words(policy, catalog())
+    return policy
 
 
 def house(folder: Path, most: int = 3) -> House:
-    of = words(folder, most)
     desks = Desks({"sms": [Desk("sms", Nobody(), 4, 10, None)]})
-    return House(policy=of.policy, catalog=of.catalog, desks=desks, locale="en", jurisdiction="DE", role="creditor")
+    return House(
+        policy=policy_of(folder, most), catalog=catalog(), desks=desks, locale="en", jurisdiction="DE", role="creditor"
+    )
 
 
 def decide(folder: Path, person: PersonFile | None = None, most: int = 3, **given: Any) -> Plan:

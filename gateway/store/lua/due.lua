@@ -10,7 +10,7 @@ for _, member in ipairs(due) do
     string.match(member, '^(.-)\31(.-)\31(.-)\31(.-)\31(.-)\31(.-)\31(.*)$')
   redis.call('XADD', lanes[lane], '*', 'wake', member)
   redis.call('ZREM', KEYS[1], member)
-  redis.call('ZREM', KEYS[2], 'p\30' .. member, 'j\31' .. tenant .. '\31' .. job .. '\30' .. member,
+  redis.call('ZREM', KEYS[2], 'p\30' .. member, 'w\30' .. member, 'j\31' .. tenant .. '\31' .. job .. '\30' .. member,
     'a\31' .. tenant .. '\31' .. account .. '\30' .. member, 'r\31' .. tenant .. '\31' .. recipient .. '\30' .. member)
 end
 local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')

@@ -1,0 +1,118 @@
+"""Keeps what was published: every text of a pack by its label, and each policy as the labels it is made of.
+
+The name of the policy in force stands in the control document, whose version guards every claim: once another policy is
+published, no claim judged by the old one can be written.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gateway.store.redis import WRITTEN, Change, FileWrite, Store
+
+POLICY = "policy"
+"""The control document's field that names the policy in force."""
+
+
+class Published(Struct, frozen=True, kw_only=True):
+    """One publication: `packs` are labels by code; `path` and `age` (ns) of the folder that it came from; `at` is
+    RFC 3339."""
+
+    path: str
+    age: int
+    at: str
+    packs: dict[str, str]
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A folder that somebody wants to have in force. `labels` are the packs' own, by code."""
+
+    name: str
+    texts: Mapping[str, str]
+    labels: Mapping[str, str]
+    path: str
+    age: int
+    at: str
+
+
+class Offered(Enum):
+    """What became of an offer."""
+
+    PUBLISHED = auto()
+    IN_FORCE = auto()
+    """it was so already"""
+    OUTDATED = auto()
+    """the same folder, as it was changed later, is in force"""
+
+
+def name_of(texts: Mapping[str, str]) -> str:
+    """The name of a policy: a digest of its packs' texts."""
+    return _digest(msgspec.json.encode(sorted(texts.items())))
+
+
+async def in_force(store: Store) -> str | None:
+    """The name of the policy in force, None if none was ever published here."""
+    name = await _any(store).hget(store.keys.control, POLICY)
+    return name.decode() if name else None
+
+
+async def publication(store: Store, name: str) -> Published | None:
+    raw = await _any(store).hget(store.keys.policies, name)
+    return msgspec.json.decode(raw, type=Published) if raw else None
+
+
+async def texts_of(store: Store, labels: Mapping[str, str]) -> dict[str, str | None]:
+    """The texts of labelled packs, by code; None for one that is not there."""
+    if not labels:
+        return {}
+    found = await _any(store).hmget(store.keys.packs, list(labels.values()))
+    return {code: text.decode() if text else None for code, text in zip(labels, found, strict=True)}
+
+
+async def publish(store: Store, offer: Offer) -> Offered:
+    """Puts a policy in force, unless it came from a folder of the same path that was changed later: a host that has not
+    got the new files yet must not bring the old ones back. A label that is another text's already gets a digest behind
+    it: a receipt's `code@version` must never mean two texts."""
+    packs = {code: await _label(store, offer.labels[code], text) for code, text in offer.texts.items()}
+    raw = msgspec.json.encode(Published(path=offer.path, age=offer.age, at=offer.at, packs=packs)).decode()
+    while True:
+        control = await _any(store).hmget(store.keys.control, ["v", POLICY])
+        version, now = int(control[0] or 0), control[1].decode() if control[1] else None
+        if now == offer.name:
+            return Offered.IN_FORCE
+        latest = await publication(store, now) if now else None
+        if latest is not None and latest.path == offer.path and latest.age >= offer.age:
+            return Offered.OUTDATED
+        await _any(store).hset(store.keys.policies, offer.name, raw)
+        [written] = await store.commit([Change(files=[FileWrite(store.keys.control, version, (POLICY, offer.name))])])
+        if written == WRITTEN:
+            return Offered.PUBLISHED
+
+
+async def _label(store: Store, label: str, text: str) -> str:
+    if await _claimed(store, label, text):
+        return label
+    own = f"{label}+{_digest(text.encode())[:8]}"
+    await _claimed(store, own, text)
+    return own
+
+
+async def _claimed(store: Store, label: str, text: str) -> bool:
+    """Whether the label means this text, from now on at the latest."""
+    if await _any(store).hsetnx(store.keys.packs, label, text):
+        return True
+    held = await _any(store).hget(store.keys.packs, label)
+    return bool(held == text.encode())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _any(store: Store) -> Any:
+    """The client without redis-py's types, which say of every answer that it may be text."""
+    return store.redis
