@@ -33,6 +33,14 @@ def judge(rules: Sequence[Rule], case: Case, at: Instant) -> Ruling:
     return Ruling(decision="defer", earliest=earliest, closes=closing(binding, case, earliest), findings=findings)
 
 
+def weigh(rules: Sequence[Rule], case: Case, at: Instant) -> tuple[Finding, ...]:
+    """Every rule that concerns the contact, with its figures, whether it blocks or not: for those who ask why."""
+    selected = [rule for rule in rules if rule.selects(case.candidate)]
+    return tuple(
+        rule.finding(case, at, blocks=rule.otherwise != WARN and rule.opens_for(case, at) != at) for rule in selected
+    )
+
+
 def first_common(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | None:
     """The first whole second, `at` or later, at which no rule blocks; None if there is none within the horizon."""
     end = at + HORIZON
