@@ -222,10 +222,13 @@ def _replaces(own: str, other: str) -> bool:
 
 def _state(command: Stop | Consent, entry: Entry) -> tuple[str, State]:
     """The state that a command records. A stop counts as of ever unless it says from when; its name tells its place
-    among the commands, so that only a later one lifts it."""
+    among the commands, so that only a later one lifts it. A consent counts from when it was told."""
     until: Instant | None = parse_instant(command.until) if command.until else None
     if isinstance(command, Consent):
-        state = State(state=command.state, until=until, channel=command.channel, recipient=command.recipient_id)
+        since = min(parse_instant(command.at), entry.accepted_ms)  # a rule may ask how old or how fresh it is
+        state = State(
+            state=command.state, from_=since, until=until, channel=command.channel, recipient=command.recipient_id
+        )
         return f"consent:{command.id}", state
     tenant = command.tenant or "default"
     return f"stop:{entry.id.decode()}:{command.id}", State(

@@ -18,24 +18,34 @@ _FLOAT = re.compile(r"[-+]?\d+\.\d+")
 _MAYBE_ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.M)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # in C it takes a fourteenth
+Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
+
+
+class _Loader(yaml.SafeLoader):
     """The safe loader, with its own small set of types."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012, as PyYAML declares it
+    yaml_implicit_resolvers: Resolvers = {}  # noqa: RUF012, as PyYAML declares it
 
 
-def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+class _LoaderInC(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same in a fourteenth of the time, where PyYAML brings it; it tells mistakes less exactly."""
+
+    yaml_implicit_resolvers: Resolvers = {}  # noqa: RUF012
+
+
+def _whole(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     return int(str(loader.construct_scalar(node)))  # PyYAML reads 010 as eight
 
 
-for _tag, _pattern, _first in (
-    ("bool", _BOOL, "tf"),
-    ("int", _INT, "-+0123456789"),
-    ("float", _FLOAT, "-+0123456789"),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), list(_first))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(f"(?:{_NULL.pattern})$"), ["~", "n", ""])
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
+for _kind in (_Loader, _LoaderInC):
+    for _tag, _pattern, _first in (
+        ("bool", _BOOL, "tf"),
+        ("int", _INT, "-+0123456789"),
+        ("float", _FLOAT, "-+0123456789"),
+    ):
+        _kind.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), list(_first))
+    _kind.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(f"(?:{_NULL.pattern})$"), ["~", "n", ""])
+    _kind.add_constructor("tag:yaml.org,2002:int", _whole)
 
 
 class Lines:
@@ -74,7 +84,13 @@ def read_document(text: str) -> tuple[Any, Lines]:
     unfold into gigabytes, and an officer reads better what stands there."""
     if _MAYBE_ALIAS.search(text):
         _refuse_aliases(text)
-    loader = _Loader(text)
+    try:
+        return _read(_LoaderInC(text))
+    except (yaml.YAMLError, ValueError):
+        return _read(_Loader(text))  # for the words of its mistake
+
+
+def _read(loader: Any) -> tuple[Any, Lines]:
     try:
         node = loader.get_single_node()
         lines = Lines(node)
