@@ -37,17 +37,18 @@ class HostZones(Struct, frozen=True, kw_only=True):
     differing: tuple[str, ...]
 
     @property
-    def fault(self) -> str | None:
-        """A sentence that names every zone that differs, and says what to do; None if none does."""
+    def faults(self) -> tuple[str, ...]:
+        """If any zone differs, a sentence that names every one that does, and says what to do."""
         if not self.differing:
-            return None
+            return ()
         copy = f"release {self.release}" if self.release else "of an unknown release"
-        return (
+        sentence = (
             f"time zones: this host's copy ({', '.join(self.folders)}, {copy}) differs from {tzdata_release()}, which "
             f"the gateway judges by, in {len(self.differing)} of {self.compared} zones: {', '.join(self.differing)}; "
             "update the host's tzdata, or, where no other program on this host reads time zones, set PYTHONTZPATH to "
             "an empty value for the gateway"
         )
+        return (sentence,)
 
 
 def host_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
