@@ -21,13 +21,15 @@ _CANDIDATE = ("channel", "purpose", "role", "flags", "params", "household", "cre
 
 
 class Example(Struct, frozen=True, kw_only=True):
-    """`because` are the rules that block, in any order; None where the example does not say."""
+    """`because` are the rules that block, `warned` those that only warn, in any order; None where the example does not
+    say."""
 
     at: Instant
     case: Case
     expect: str
     until: Instant | None
     because: tuple[str, ...] | None
+    warned: tuple[str, ...] | None
 
     def disagreement(self, rules: Sequence[Rule]) -> str | None:
         """How the rules judge otherwise, as a sentence; None if they agree."""
@@ -40,6 +42,9 @@ class Example(Struct, frozen=True, kw_only=True):
             found.append(f"expected until {format_instant(self.until)}, judged {earliest}")
         if self.because is not None and set(ruling.blocked_by) != set(self.because):
             found.append(f"expected because of {list(self.because)}, judged {ruling.blocked_by}")
+        warned = [finding.rule for finding in ruling.findings if not finding.blocks]
+        if self.warned is not None and set(warned) != set(self.warned):
+            found.append(f"expected the warnings {list(self.warned)}, judged {warned}")
         return "; ".join(found) or None
 
 
@@ -65,6 +70,7 @@ def read_example(fields: Fields) -> Example:
         expect=fields.text("expect", one_of=DECISIONS),
         until=fields.instant("until"),
         because=fields.words("because") if "because" in fields else None,
+        warned=fields.words("warned") if "warned" in fields else None,
     )
     fields.done()
     return example
