@@ -1,0 +1,103 @@
+"""`gateway explain`: what became of a job and why, rule by rule, with the figures and the legal source."""
+
+import argparse
+import asyncio
+from functools import cache, partial
+
+import msgspec
+import redis.asyncio as redis
+
+from gateway import app
+from gateway.cli.terminal import Quit, add_config, read_config
+from gateway.config import Config
+from gateway.domain.clock import SystemClock
+from gateway.pipeline.desks import Desks
+from gateway.pipeline.view import House
+from gateway.policy.folder import read_folder
+from gateway.policy.policy import Policy
+from gateway.queries.explain import Reader, Story, story_of
+from gateway.queries.packs import Shelf, texts_in_store, version_in_force
+from gateway.queries.records import Held, UnreadableRecord, files_of, find, receipts_of, unread
+from gateway.queries.telling import page
+from gateway.queries.words import LANGUAGES, Language
+from gateway.rendering.catalog import Catalog
+from gateway.store.keys import Keys
+from gateway.store.redis import Store
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "explain",
+        help="tells why a job was sent, deferred or suppressed",
+        description="Tells what became of a job and why: every rule weighed, with its figures, its legal source and "
+        "how sure that is, what was inferred of the person's place, the versions of the policy and of the zone data. "
+        "For a job that waits also when it is tried next, and what the policy in force would say now.",
+    )
+    parser.add_argument("job", metavar="JOB_ID")
+    parser.add_argument("--tenant", metavar="T", help="without it the job is looked for in every tenant")
+    parser.add_argument("--recipient", metavar="R", help="with --tenant it is found at once, however full the store is")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="default: en")
+    parser.add_argument("--json", action="store_true", help="one JSON document, for other programs")
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    stories = asyncio.run(_stories(read_config(chosen.config), chosen))
+    language: Language = chosen.language
+    if chosen.json:
+        print(msgspec.json.encode({"jobs": stories}).decode())
+    else:
+        print("\n\n".join(page(story, language) for story in stories))
+    return 0
+
+
+async def _stories(config: Config, chosen: argparse.Namespace) -> list[Story]:
+    async with app.open_redis(config) as connection:
+        store = _store(connection, config)
+        try:
+            found = await find(store, chosen.job, chosen.tenant, chosen.recipient)
+            if not found:
+                raise Quit(await _absence(store, chosen.job))
+            reader = await _reader(store, config, found, chosen.language)
+            files = await files_of(store, found)
+        except UnreadableRecord as error:
+            raise Quit(str(error)) from None
+        return [
+            story_of(held, file, await receipts_of(store, held), reader)
+            for held, file in zip(found, files, strict=True)
+        ]
+
+
+def _store(connection: redis.Redis, config: Config) -> Store:
+    return Store(connection, Keys(config.redis.prefix))
+
+
+async def _absence(store: Store, job_id: str) -> str:
+    """Why there is nothing to explain."""
+    where = await unread(store, job_id)
+    if where is None:
+        return f"{job_id}: no such job is known; records are kept for horizons.idempotency, and `gateway dead list` "\
+            "shows what could not be read"  # fmt: skip
+    return f"{job_id}: is on the lane {where[0]} as {where[1]}, and no worker has settled it yet"
+
+
+async def _reader(store: Store, config: Config, found: list[Held], language: Language) -> Reader:
+    """The packs that judged, and the house of now for those that wait."""
+    now = await version_in_force(store)
+    looks = [track.look.policy for held in found for track in held.job.tracks if track.look]
+    labels = [label for version in (*looks, now or "") for label in version.split(",") if label]
+    folder = read_folder(config.policies).policy()
+    shelf = Shelf(await texts_in_store(store, labels), folder.packs.values())
+    policy = folder if now is None else shelf.policy(now).policy
+    return Reader(language=language, now=SystemClock().now(), shelf=shelf, house=cache(partial(_house, config, policy)))
+
+
+def _house(config: Config, policy: Policy) -> House:
+    """The house as the line has it, without desks: whoever explains sends nothing."""
+    desks = Desks({})
+    desks.targets = None  # without providers there is no telling which app installation would be reached: any
+    return House(
+        policy=policy, catalog=Catalog.load(config.templates, config.defaults.locale), desks=desks,
+        locale=config.defaults.locale, jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
+    )  # fmt: skip
