@@ -37,6 +37,7 @@ WITHINS: list[Raw] = [
     {"rolling": "PT3H"},
     {"days": 1},
     {"days": 3},
+    {"days": 5},
     {"calendar": "day"},
     {"calendar": "week", "start": "sun"},
     {"calendar": "month"},
@@ -91,8 +92,9 @@ def window(draw: st.DrawFn, change: datetime) -> Raw:
 
 
 def cap(draw: st.DrawFn, change: datetime) -> Raw:
-    found = counting(draw) | {"max": draw(st.integers(0, 2)), "within": draw(st.sampled_from(WITHINS))}
-    return found | draw(st.sampled_from([{}, {}, {"active_after": ["call.unanswered"]}, {"active_after": ["sms.*"]}]))
+    found = counting(draw) | {"max": draw(st.sampled_from([1, 2, 3, 0])), "within": draw(st.sampled_from(WITHINS))}
+    wakers = [["call.unanswered"], ["call.conversation"], ["sms.*"]]
+    return found | draw(st.sampled_from([{}, {}, *({"active_after": waker} for waker in wakers)]))
 
 
 def cooloff(draw: st.DrawFn, change: datetime) -> Raw:

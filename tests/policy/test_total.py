@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.clock import parse_instant
 from gateway.domain.ruling import Ruling
+from gateway.policy.facts import Written
 from gateway.policy.judge import judge
 from gateway.policy.vectors import VectorError, judge_case, read_case, read_rules
 from tests.policy.often import often
@@ -123,6 +124,33 @@ def test_whatever_loads_is_answered(vector: Raw) -> None:
     with patience():
         ruling = judge(rules, read_case(vector, vector), at)
     sound(ruling, at)
+
+
+TEXTS = st.text(max_size=60) | st.sampled_from(
+    ["Reply STOP. Debt!", "<b>pay &amp; owe $5.00", "回复TD退订", "\u200b", "İ"]
+)
+CONTENT: list[Raw] = [
+    {"require": ["opt_out", "sender", "contact", "debt_collector"]},
+    {"forbid": {"en": [" ", "pay", "\u200b"], "*": ["(", "ß"]}},
+    {"lock_screen": "no_debt"},
+]
+
+
+@often(0.5)
+@given(st.sampled_from(CONTENT), TEXTS, st.none() | TEXTS, st.none() | TEXTS, TEXTS)
+def test_whatever_is_written_is_let_through_or_kept_for_good(
+    keys: Raw, text: str, title: str | None, html: str | None, locale: str
+) -> None:
+    vector = {"rules": [{**BASE, "kind": "content", **keys}], "zones": ["UTC"], "candidate": {"channel": "push"}}
+    case = msgspec.structs.replace(
+        read_case(vector, vector), written=Written(text=text, locale=locale, title=title, html=html)
+    )
+    at = parse_instant("2026-06-01T12:00:00Z")
+    with patience():
+        ruling = judge(read_rules(vector), case, at)
+    sound(ruling, at)
+    assert ruling.decision != "defer"
+    assert judge(read_rules(vector), case, at) == ruling
 
 
 CONTACT = {"channel": "sms", "event": "sent", "recipient": "C1", "at": "2026-05-30T12:00:00Z"}
