@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from gateway import app
+from gateway import app, logs
 from gateway.config import Config, load
 from gateway.domain.clock import SystemClock
 from gateway.pipeline.metrics import Metrics
@@ -39,6 +39,7 @@ async def measure(config: Config, count: int) -> dict[str, float]:
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    logs.set_up("warning")
     configuration = load(Path(sys.argv[1]), os.environ)
     assert isinstance(configuration, Config), configuration
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

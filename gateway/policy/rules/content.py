@@ -5,12 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from msgspec import field
-
 from gateway.domain.clock import Instant
 from gateway.policy.facts import Case, Written
 from gateway.policy.fields import Fields
-from gateway.policy.notices import DEBT_COLLECTOR, OPT_OUT, Phrases, betrays_debt, found, of_language, plain
+from gateway.policy.notices import DEBT_COLLECTOR, OPT_OUT, Phrases, betrays_debt, plain
 from gateway.policy.rules.base import Common, Rule
 
 NOTICES = ("opt_out", "sender", "contact", "debt_collector")
@@ -18,6 +16,7 @@ NOTICES = ("opt_out", "sender", "contact", "debt_collector")
 that a debt collector writes (12 CFR 1006.18(e))."""
 _WORDED = {"opt_out": OPT_OUT, "debt_collector": DEBT_COLLECTOR}
 _TOLD = {"sender": "creditor", "contact": "contact_phone"}
+NOTHING = Phrases({})
 _TAG = re.compile(r"<(style|script)\b.*?</\1\s*>|<[^>]*>", re.S | re.I)
 
 
@@ -28,7 +27,7 @@ class Content(Rule, frozen=True, kw_only=True):
     kind: ClassVar[str] = "content"
 
     require: tuple[str, ...] = ()
-    forbid: Phrases = field(default_factory=dict)
+    forbid: Phrases = NOTHING
     lock_screen: bool = False
 
     @classmethod
@@ -38,7 +37,7 @@ class Content(Rule, frozen=True, kw_only=True):
         forbid = fields.section("forbid")
         return {
             "require": fields.words("require", one_of=NOTICES),
-            "forbid": {} if forbid is None else {name.lower(): forbid.words(name) for name in forbid.names()},
+            "forbid": NOTHING if forbid is None else Phrases({name: forbid.words(name) for name in forbid.names()}),
             "lock_screen": fields.text("lock_screen", "", one_of=("no_debt",)) == "no_debt",
         }
 
@@ -52,15 +51,19 @@ class Content(Rule, frozen=True, kw_only=True):
         return None
 
     def _faults(self, case: Case, written: Written) -> dict[str, list[str]]:
-        bodies = _bodies(written)
+        key = ("content", self.pack, self.id)
+        known: dict[str, list[str]] | None = case.memo.get(key)
+        if known is None:
+            known = case.memo[key] = self._look(case, written)
+        return known
+
+    def _look(self, case: Case, written: Written) -> dict[str, list[str]]:
+        bodies = _bodies(case, written)
         return {
             "missing": [name for name in self.require if not all(_says(name, body, case) for body in bodies)],
-            "forbidden": sorted({word for body in bodies for word in found(self._forbidden(written.locale), body)}),
+            "forbidden": sorted({word for body in bodies for word in self.forbid.found(written.locale, body)}),
             "betrays_debt": betrays_debt(bodies[0], written.locale) if self.lock_screen else [],
         }
-
-    def _forbidden(self, locale: str) -> tuple[str, ...]:
-        return of_language(self.forbid, locale)
 
     def code(self, case: Case, at: Instant) -> str:
         return "content"
@@ -71,18 +74,21 @@ class Content(Rule, frozen=True, kw_only=True):
         return {"locale": case.written.locale, **self._faults(case, case.written)}
 
 
-def _bodies(written: Written) -> list[str]:
+def _bodies(case: Case, written: Written) -> list[str]:
     """The message as text, and its HTML form as a reader sees it: each is all that somebody may read."""
-    title = written.title or ""
-    forms = [written.text] + ([html.unescape(_TAG.sub(" ", written.html))] if written.html else [])
-    return [plain(f"{title} {form}") for form in forms]
+    bodies: list[str] | None = case.memo.get("bodies")
+    if bodies is None:
+        title = written.title or ""
+        forms = [written.text] + ([html.unescape(_TAG.sub(" ", written.html))] if written.html else [])
+        bodies = case.memo["bodies"] = [plain(f"{title} {form}") for form in forms]
+    return bodies
 
 
 def _says(notice: str, body: str, case: Case) -> bool:
     """Whether a body holds a notice; one of which nobody knows the words is not there."""
     assert case.written is not None
     if notice in _WORDED:
-        return bool(found(of_language(_WORDED[notice], case.written.locale), body))
+        return bool(_WORDED[notice].found(case.written.locale, body))
     told = _text(case.candidate.params, _TOLD[notice]) or (case.candidate.creditor or "" if notice == "sender" else "")
     return bool(told) and plain(told) in body
 

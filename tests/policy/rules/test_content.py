@@ -84,6 +84,8 @@ def test_a_notice_must_stand_in_every_form_that_somebody_may_read() -> None:
         ("An ARREST is possible", ["arrest"]),
         ("You may go   to\njail", ["go to jail"]),
         ("An ar\u00adre\u200bst", ["arrest"]),
+        ("An ａｒｒｅｓｔ", ["arrest"]),
+        ("An 𝐚𝐫𝐫𝐞𝐬𝐭", ["arrest"]),
         ("逮捕", []),
     ],
 )
