@@ -197,8 +197,9 @@ class World:
         self._orders = 0
 
     async def close(self) -> None:
-        async for key in self.redis.scan_iter(f"{self.prefix}:*", count=5000):
-            await self.redis.unlink(key)
+        keys = [key async for key in self.redis.scan_iter(f"{self.prefix}:*", count=5000)]
+        for first in range(0, len(keys), 1000):
+            await self.redis.unlink(*keys[first : first + 1000])
         await self.redis.aclose()
         await self.receipts._redis.aclose()
 
@@ -284,10 +285,11 @@ class World:
     # Who does the work.
 
     @asynccontextmanager
-    async def worker(self, *roles: str) -> AsyncIterator["WorkerProcess"]:
-        """A worker process that has taken its seat; killed at the end if it still lives."""
+    async def worker(self, *roles: str, clock: Path | None = None) -> AsyncIterator["WorkerProcess"]:
+        """A worker process that has taken its seat; killed at the end if it still lives. `clock` is a file that shows
+        its time (`tests.stories.clocked`)."""
         before = await self._seats()
-        process = await start_worker(self.config_file, roles or ("worker",))
+        process = await start_worker(self.config_file, roles or ("worker",), clock)
         try:
             async with asyncio.timeout(15):
                 while await self._seats() <= before:  # noqa: ASYNC110 - what another process does
@@ -301,9 +303,9 @@ class World:
         return set(await self.redis.mget(keys)) if keys else set()
 
     @asynccontextmanager
-    async def workers(self, count: int) -> AsyncIterator[list["WorkerProcess"]]:
+    async def workers(self, count: int, clock: Path | None = None) -> AsyncIterator[list["WorkerProcess"]]:
         async with contextlib.AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(self.worker()) for _ in range(count)]
+            yield [await stack.enter_async_context(self.worker(clock=clock)) for _ in range(count)]
 
     @asynccontextmanager
     async def inside(self, clock: Clock | None = None) -> AsyncIterator[Plant]:
@@ -346,15 +348,17 @@ class WorkerProcess:
 _started = 0
 
 
-async def start_worker(config: Path, roles: Sequence[str]) -> WorkerProcess:
+async def start_worker(config: Path, roles: Sequence[str], clock: Path | None = None) -> WorkerProcess:
     global _started
     chosen = [word for role in roles for word in ("--role", role)]
+    command: list[Any] = [Path(sys.executable).with_name("gateway"), "run", "--config", config, *chosen]
+    if clock is not None:
+        command = [sys.executable, "-m", "tests.stories.clocked", config, clock]
     _started += 1
     noise = config.parent / f"worker-{_started}.log"
     with noise.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).with_name("gateway"), "run", "--config", str(config), *chosen,
-            cwd=ROOT, stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL,
+            *command, cwd=ROOT, stdout=out, stderr=out, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
     return WorkerProcess(process, noise)
 
