@@ -6,7 +6,9 @@ can never be answered from a stale entry.
 
 import re
 from bisect import bisect_right
-from functools import lru_cache
+from functools import lru_cache, reduce
+
+from msgspec import Struct
 
 from gateway.domain.clock import DAY, HOUR, MINUTE, Instant
 from gateway.domain.walltime import Day, instants, wall, weekday
@@ -23,23 +25,19 @@ _REACH = 15 * HOUR
 Slot = tuple[int, int]
 """Milliseconds since the midnight that the day begins with; the end may lie in the next day."""
 
+Where = str | tuple[str, ...]
+"""A zone, or several: then it is open where all of them are."""
 
-class Hours:
+Spans = tuple[tuple[Instant, ...], tuple[Instant, ...]]
+"""When open spans begin, and when they end."""
+
+
+class Hours(Struct, frozen=True, cache_hash=True):
     """Open slots for each weekday, and for holidays if they have hours of their own. Its hash is kept: it is a key of
     the cache below, looked up at every judgement."""
 
-    __slots__ = ("_hash", "holiday", "week")
-
-    def __init__(self, week: tuple[tuple[Slot, ...], ...], holiday: tuple[Slot, ...] | None = None) -> None:
-        self.week = week
-        self.holiday = holiday
-        self._hash = hash((week, holiday))
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Hours) and self.week == other.week and self.holiday == other.holiday)
+    week: tuple[tuple[Slot, ...], ...]
+    holiday: tuple[Slot, ...] | None = None
 
     def on(self, day: Day, holidays: Holidays) -> tuple[Slot, ...]:
         """The slots that begin on a date."""
@@ -65,11 +63,11 @@ def read_hours(fields: Fields) -> Hours:
     return Hours(tuple(week.get(day, ()) for day in range(7)), holiday)
 
 
-def opens_at(hours: Hours, name: str, holidays: Holidays, at: Instant, limit: Instant) -> Instant | None:
-    """The first open instant in the zone, `at` or later and not after `limit`."""
+def opens_at(hours: Hours, where: Where, holidays: Holidays, at: Instant, limit: Instant) -> Instant | None:
+    """The first open instant, `at` or later and not after `limit`."""
     block = at // _BLOCK
     while block * _BLOCK <= limit:
-        starts, ends = spans(hours, name, holidays, block)
+        starts, ends = spans(hours, where, holidays, block)
         index = bisect_right(starts, at) - 1
         if index >= 0 and at < ends[index]:
             return at
@@ -80,11 +78,11 @@ def opens_at(hours: Hours, name: str, holidays: Holidays, at: Instant, limit: In
     return None
 
 
-def closes_at(hours: Hours, name: str, holidays: Holidays, at: Instant, limit: Instant) -> Instant | None:
-    """The first closed instant after `at`, which is open; None if the hours stay open beyond `limit`."""
+def closes_at(hours: Hours, where: Where, holidays: Holidays, at: Instant, limit: Instant) -> Instant | None:
+    """The first closed instant, `at` or later; None if the hours stay open beyond `limit`."""
     block = at // _BLOCK
     while at <= limit:
-        starts, ends = spans(hours, name, holidays, block)
+        starts, ends = spans(hours, where, holidays, block)
         index = bisect_right(starts, at) - 1
         if index < 0 or at >= ends[index]:
             return at
@@ -96,8 +94,25 @@ def closes_at(hours: Hours, name: str, holidays: Holidays, at: Instant, limit: I
 
 
 @lru_cache(maxsize=16_384)
-def spans(hours: Hours, name: str, holidays: Holidays, block: int) -> tuple[tuple[Instant, ...], tuple[Instant, ...]]:
+def spans(hours: Hours, where: Where, holidays: Holidays, block: int) -> Spans:
     """Starts and ends of the open spans within one block of time, merged where they touch and cut at its edges."""
+    if isinstance(where, str):
+        return _spans_in(hours, where, holidays, block)
+    return reduce(_common, [spans(hours, name, holidays, block) for name in where])
+
+
+def _common(one: Spans, other: Spans) -> Spans:
+    """Where both are open."""
+    both = [
+        (max(start, since), min(end, until))
+        for start, end in zip(*one, strict=True)
+        for since, until in zip(*other, strict=True)
+        if start < until and since < end
+    ]
+    return tuple(start for start, _ in both), tuple(end for _, end in both)
+
+
+def _spans_in(hours: Hours, name: str, holidays: Holidays, block: int) -> Spans:
     first, last = block * _BLOCK, (block + 1) * _BLOCK
     found: list[tuple[Instant, Instant]] = []
     day = (first - _REACH) // DAY - 1  # the slots of the day before may reach over midnight
@@ -125,9 +140,10 @@ def local(name: str, at: Instant) -> tuple[Day, str]:
     return day, f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def written(slots: tuple[Slot, ...]) -> list[str]:
+@lru_cache(maxsize=1024)
+def written(slots: tuple[Slot, ...]) -> tuple[str, ...]:
     """Slots as officers write them: an end beyond midnight is that of the next day."""
-    return [f"{_face(start)}-{_face(end if end <= DAY else end - DAY)}" for start, end in slots]
+    return tuple(f"{_face(start)}-{_face(end if end <= DAY else end - DAY)}" for start, end in slots)
 
 
 def _face(of_day: int) -> str:

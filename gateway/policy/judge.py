@@ -7,10 +7,10 @@ was blocked by the rule that asked for it, so the moment found is the first.
 
 from collections.abc import Sequence
 
-from gateway.domain.clock import SECOND, Instant, zone
+from gateway.domain.clock import SECOND, Instant
 from gateway.domain.ruling import Finding, Ruling
 from gateway.policy.facts import Case
-from gateway.policy.rules.base import HORIZON, Rule
+from gateway.policy.rules.base import HORIZON, Rule, known_zones
 
 WARN = "warn"
 
@@ -18,19 +18,19 @@ WARN = "warn"
 def judge(rules: Sequence[Rule], case: Case, at: Instant) -> Ruling:
     """A pure function of its arguments; POLICY, "The judgement". Rules whose `otherwise` is `warn` never block, but
     stand among the findings. If nobody knows the person's time zone the decision is never `allow`."""
-    selected = [rule for rule in rules if not rule.idle(case) and rule.selects(case.candidate)]
-    findings = tuple(
-        rule.finding(case, at, blocks=rule.otherwise != WARN) for rule in selected if rule.opens_for(case, at) != at
-    )
-    binding = [rule for rule in selected if rule.otherwise != WARN]
+    asked = [rule for rule in rules if rule.selection.selects(case.candidate) and not rule.idle(case)]
+    closes = [rule.closes_for(case, at) for rule in asked]
+    against = [rule for rule, close in zip(asked, closes, strict=True) if close == at]
+    findings = tuple([rule.finding(case, at, blocks=rule.otherwise != WARN) for rule in against])
     if not knows_time(case):
         return Ruling(decision="deny", earliest=None, closes=None, findings=(*findings, *_nobody_knows(case, findings)))
-    if not any(finding.blocks for finding in findings):
-        return Ruling(decision="allow", earliest=at, closes=closing(binding, case, at), findings=findings)
-    earliest = first_common(binding, case, at)
-    if earliest is None:
-        return Ruling(decision="deny", earliest=None, closes=None, findings=findings)
-    return Ruling(decision="defer", earliest=earliest, closes=closing(binding, case, earliest), findings=findings)
+    opens = [finding.until for finding in findings if finding.blocks]
+    if not opens:
+        ends = [end for rule, end in zip(asked, closes, strict=True) if end is not None and rule.otherwise != WARN]
+        return Ruling(decision="allow", earliest=at, closes=min(ends, default=None), findings=findings)
+    binding = [rule for rule in asked if rule.otherwise != WARN]
+    earliest, end = _search(binding, case, _last(opens), at + HORIZON)
+    return Ruling(decision="deny" if earliest is None else "defer", earliest=earliest, closes=end, findings=findings)
 
 
 def weigh(rules: Sequence[Rule], case: Case, at: Instant) -> tuple[Finding, ...]:
@@ -43,35 +43,31 @@ def weigh(rules: Sequence[Rule], case: Case, at: Instant) -> tuple[Finding, ...]
 
 def first_common(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | None:
     """The first whole second, `at` or later, at which no rule blocks; None if there is none within the horizon."""
-    end = at + HORIZON
-    moment = _whole(at)
-    while moment <= end:
-        latest = moment
-        for rule in rules:
-            opens = rule.opens_for(case, latest)
-            if opens is None:
-                return None
-            if opens > latest:
-                latest = _whole(opens)
-        if latest == moment:
-            return moment
-        moment = latest
-    return None
-
-
-def closing(rules: Sequence[Rule], case: Case, at: Instant) -> Instant | None:
-    """The first instant after `at` at which a rule blocks, if none does at `at`; None if none is within the horizon."""
-    ends = [end for rule in rules if (end := rule.closes_for(case, at)) is not None]
-    return min(ends, default=None)
+    return _search(rules, case, _last([at]), at + HORIZON)[0]
 
 
 def knows_time(case: Case) -> bool:
     """Whether every candidate zone exists, and there is one."""
-    return bool(case.zones) and all(map(zone, case.zones))
+    return bool(known_zones(case.zones))
 
 
-def _whole(at: Instant) -> Instant:
-    return -(-at // SECOND) * SECOND
+def _search(
+    rules: Sequence[Rule], case: Case, at: Instant | None, limit: Instant
+) -> tuple[Instant | None, Instant | None]:
+    """The first whole second, `at` or later and not after `limit`, at which no rule blocks; and when one does again.
+    `at` is such a second, or None where no moment can be the answer."""
+    while at is not None and at <= limit:
+        closes = [rule.closes_for(case, at) for rule in rules]
+        if at not in closes:
+            return at, min([close for close in closes if close is not None], default=None)
+        at = _last([rule.opens_for(case, at) for rule, close in zip(rules, closes, strict=True) if close == at])
+    return None, None
+
+
+def _last(opens: list[Instant | None]) -> Instant | None:
+    """The first whole second that all who block may agree to; None if one of them never opens."""
+    known = [opening for opening in opens if opening is not None]
+    return -(-max(known) // SECOND) * SECOND if len(known) == len(opens) else None
 
 
 def _nobody_knows(case: Case, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from gateway.policy.facts import Candidate
 from gateway.policy.fields import Fields
@@ -55,6 +56,12 @@ class Selection(Struct, frozen=True, kw_only=True):
     accounts: tuple[Attribute, ...] = ()
     except_purposes: tuple[str, ...] = ()
     waived_by: tuple[str, ...] = ()
+    everything: bool = False
+    """Whether it selects every contact; worked out."""
+
+    def __post_init__(self) -> None:
+        narrow = self.purposes or self.channels or self.roles or self.accounts or self.except_purposes or self.waived_by
+        force_setattr(self, "everything", not narrow)
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
@@ -75,7 +82,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     def selects(self, candidate: Candidate) -> bool:
         """Whether the rule weighs this contact."""
-        return self.may_select(candidate) and (not self.accounts or self._account(candidate))
+        return self.everything or (self.may_select(candidate) and (not self.accounts or self._account(candidate)))
 
     def may_select(self, candidate: Candidate) -> bool:
         """The same, whatever the account."""

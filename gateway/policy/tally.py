@@ -4,6 +4,7 @@ What was found is kept with the case for as long as the case is judged, since ma
 never changes, so nothing kept there can go stale.
 """
 
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -16,14 +17,14 @@ from gateway.policy.fields import Fields
 
 SCOPES = ("recipient", "account", "address", "household", "creditor", "collector", "channel")
 _INBOUND = "inbound"
-_ALSO = {"sent": ("sent", "delivered"), "delivered": ("sent", "delivered"), "undelivered": ("sent", "undelivered")}
+_ANY = "*"
+_ALSO = {"sent": {"sent", "delivered"}, "delivered": {"sent", "delivered"}, "undelivered": {"sent", "undelivered"}}
 """A message delivered was also sent, and one sent counts as delivered until it is known to be undelivered (POLICY)."""
-_KEPT = 1024
 
 
-class Tally(Struct, frozen=True):
+class Tally(Struct, frozen=True, cache_hash=True):
     """`counts` are `channel.event`, `*` for either; all keys of `scope` must agree; contacts that carry a flag of
-    `excepting` are left out."""
+    `excepting` are left out. It is the key under which a case remembers what it counted, so its hash is kept."""
 
     counts: tuple[str, ...]
     scope: tuple[str, ...]
@@ -31,28 +32,37 @@ class Tally(Struct, frozen=True):
 
     def contacts(self, case: Case) -> list[PastContact]:
         """The counted contacts, oldest first, also those later than the moment judged."""
-        counts, excepting = matching(self.counts), self.excepting
+        return sorted(self._counted(case), key=_when)
+
+    def times(self, case: Case) -> list[Instant]:
+        """When the counted contacts were made."""
+        found: list[Instant] | None = case.memo.get(self)
+        if found is None:
+            found = case.memo[self] = sorted([contact.at for contact in self._counted(case)])
+        return found
+
+    def _counted(self, case: Case) -> list[PastContact]:
+        events_on, elsewhere = counted_events(self.counts)
+        excepting = self.excepting
         inbound = _INBOUND if _INBOUND in excepting else None
         return [
             contact
             for contact in in_scope(case, self.scope)
-            if counts[contact.channel, contact.event]
+            if contact.event in events_on.get(contact.channel, elsewhere)
             and contact.direction != inbound
             and (not contact.flags or excepting.isdisjoint(contact.flags))
         ]
 
-    def times(self, case: Case) -> list[Instant]:
-        """When the counted contacts were made."""
-        key = (self.scope, self.counts, self.excepting)
-        found: list[Instant] | None = case.memo.get(key)
-        if found is None:
-            found = case.memo[key] = [contact.at for contact in self.contacts(case)]
-        return found
-
 
 def read_tally(fields: Fields, default: tuple[str, ...] = ()) -> Tally:
     """The keys `counts`, `scope` and `except`."""
-    return Tally(read_counts(fields, "counts", default), read_scope(fields), frozenset(fields.words("except")))
+    return _same(Tally(read_counts(fields, "counts", default), read_scope(fields), frozenset(fields.words("except"))))
+
+
+@lru_cache(maxsize=1024)
+def _same(tally: Tally) -> Tally:
+    """One object for all rules that count alike, since a case finds what it remembers sooner by the very same key."""
+    return tally
 
 
 def read_scope(fields: Fields) -> tuple[str, ...]:
@@ -73,39 +83,35 @@ def read_counts(fields: Fields, key: str, default: tuple[str, ...] = ()) -> tupl
     return counts
 
 
-def in_scope(case: Case, scope: tuple[str, ...]) -> list[PastContact]:
-    """The contacts that agree with the candidate in every key of the scope, oldest first. A key both lack agrees."""
+def in_scope(case: Case, scope: tuple[str, ...]) -> Sequence[PastContact]:
+    """The contacts that agree with the candidate in every key of the scope. A key both lack agrees."""
+    if not scope:
+        return case.history
     found: list[PastContact] | None = case.memo.get(scope)
     if found is None:
-        if scope:
-            keys = attrgetter(*scope)
-            wanted = keys(case.candidate)
-            found = [contact for contact in in_scope(case, ()) if keys(contact) == wanted]
-        else:
-            found = sorted(case.history, key=_when)
-        case.memo[scope] = found
+        key = attrgetter(scope[-1])
+        wanted = key(case.candidate)
+        found = case.memo[scope] = [contact for contact in in_scope(case, scope[:-1]) if key(contact) == wanted]
     return found
 
 
-class Matching(dict[tuple[str, str], bool]):
-    """(channel, event) → whether it is counted; remembers its answers, within bounds, since the words of channels and
-    events come from other systems."""
+class Every(Container[str]):
+    """All events, whatever other systems call them."""
 
-    def __init__(self, counts: tuple[str, ...]) -> None:
-        super().__init__()
-        self._wanted = [count.split(".", 1) for count in counts]
-
-    def __missing__(self, key: tuple[str, str]) -> bool:
-        channel, event = key
-        events = _ALSO.get(event, (event,))
-        found = any((where in ("*", channel)) and (what == "*" or what in events) for where, what in self._wanted)
-        if len(self) < _KEPT:
-            self[key] = found
-        return found
+    def __contains__(self, event: object) -> bool:
+        return True
 
 
-matching = lru_cache(maxsize=1024)(Matching)
-"""The matching of a tuple of `counts`, one for each."""
+@lru_cache(maxsize=1024)
+def counted_events(counts: tuple[str, ...]) -> tuple[dict[str, Container[str]], Container[str]]:
+    """The events that count on each channel that is named, and those that count on every other channel."""
+    named = [count.split(".", 1) for count in counts]
+
+    def events_on(channel: str) -> Container[str]:
+        wanted = {event for where, event in named if where in (channel, _ANY)}
+        return Every() if _ANY in wanted else wanted | {event for event, also in _ALSO.items() if wanted & also}
+
+    return {channel: events_on(channel) for channel, _ in named}, events_on(_ANY)
 
 
 _when: Any = attrgetter("at")

@@ -1,7 +1,7 @@
 """What every rule kind shares: whom it selects, when it is in force, whose clock it reads, and how it is questioned.
 
-A kind answers two questions about one moment (`_opens`, `_closes`) and says what it saw (`figures`); selection,
-waivers and effective dates are dealt with here, so that a kind knows nothing of them.
+A kind answers two questions about one moment (`_opens`, `_stays`) and says what it saw (`figures`); selection, waivers
+and effective dates are dealt with here, so that a kind knows nothing of them.
 """
 
 from collections.abc import Callable, Iterable
@@ -108,9 +108,16 @@ class Rule(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
+        """The first instant, `at` or later, at which the rule does not block."""
         raise NotImplementedError
 
+    def _stays(self, case: Case, at: Instant) -> Instant | None:
+        """Its dual: the first instant, `at` or later, at which the rule blocks. A kind that learns both from one look
+        answers this; the others give `_closes`."""
+        return self._closes(case, at) if self._opens(case, at) == at else at
+
     def _closes(self, case: Case, at: Instant) -> Instant | None:
+        """The first instant after `at` at which the rule blocks, if it is known not to block at `at`."""
         raise NotImplementedError
 
     def idle(self, case: Case) -> bool:
@@ -145,22 +152,18 @@ class Rule(Struct, frozen=True, kw_only=True):
         return found if ends is None or (found is not None and found < ends) else ends
 
     def closes(self, case: Case, at: Instant) -> Instant | None:
-        """The first instant after `at` at which the rule blocks, if it does not at `at`; None if it does not within
-        the horizon."""
+        """The first instant, `at` or later, at which the rule blocks; None if it does not within the horizon."""
         return self.closes_for(case, at) if self.selects(case.candidate) else None
 
     def closes_for(self, case: Case, at: Instant) -> Instant | None:
         """`closes` of a rule that is known to select the candidate."""
         if self.settled <= at < self.fades:
-            found = self._closes(case, at)
+            found = self._stays(case, at)
             return None if found is None or found > at + HORIZON else found
         begins, ends = self.in_force(case, at)
         if ends is not None and at >= ends:
             return None
-        if begins is not None and at < begins:
-            found = begins if self._opens(case, begins) != begins else self._closes(case, begins)
-        else:
-            found = self._closes(case, at)
+        found = self._stays(case, at if begins is None else max(at, begins))
         return None if found is None or (ends is not None and found >= ends) or found > at + HORIZON else found
 
     def finding(self, case: Case, at: Instant, blocks: bool = True) -> Finding:

@@ -1,12 +1,11 @@
 """What `cap`, `cooloff` and `spacing` share: at most so many counted contacts within some time of the past."""
 
 from bisect import bisect_left, bisect_right
-from functools import partial
 from typing import Any
 
 from gateway.domain.clock import Instant
 from gateway.policy.facts import Case, PastContact
-from gateway.policy.rules.base import Rule, leap, shown
+from gateway.policy.rules.base import HORIZON, Rule, shown
 from gateway.policy.tally import Tally
 from gateway.policy.within import Within
 
@@ -27,12 +26,33 @@ class Counting(Rule, frozen=True, kw_only=True):
         if self.max == 0:
             woken = self._woken(case)
             return at if woken is None or at < woken else None
+        times, end = self._times(case), at + HORIZON
+        while at <= end:
+            frees = self._frees(zones, times, at)
+            if frees == at:
+                return at
+            at = frees
+        return None
+
+    def _stays(self, case: Case, at: Instant) -> Instant | None:
+        """A cap that is open can close only at a contact that is made, or at the event that wakes it."""
+        zones = self.zones(case)
+        if not zones:
+            return at
+        if self.max == 0:
+            woken = self._woken(case)
+            return None if woken is None else max(at, woken)
         times = self._times(case)
         if len(times) < self.max:
+            return None
+        if self._frees(zones, times, at) > at:
             return at
-        if len(zones) == 1 and self._frees_in(zones[0], times, at) == at:
-            return at
-        return leap([partial(self._frees_in, name, times) for name in zones], at)
+        if times[-1] <= at:
+            return None
+        for time in times[bisect_right(times, at) :]:
+            if self._frees(zones, times, time) > time:
+                return time
+        return None
 
     def idle(self, case: Case) -> bool:
         return not case.history and self.max > 0
@@ -45,28 +65,19 @@ class Counting(Rule, frozen=True, kw_only=True):
         woken = self._woken(case)
         return [] if woken is None else times[bisect_left(times, woken) :]
 
-    def _frees_in(self, name: str, times: list[Instant], at: Instant) -> Instant:
-        """When the oldest of the last `max` contacts up to `at` no longer counts; more may have been made by then."""
+    def _frees(self, zones: tuple[str, ...], times: list[Instant], at: Instant) -> Instant:
+        """When the oldest of the last `max` contacts up to `at` counts in none of the zones; more may have been made by
+        then."""
         oldest = bisect_right(times, at) - self.max
         if oldest < 0 or times[oldest] + self.within.longest <= at:
             return at
-        return max(at, self.within.frees(name, times[oldest]))
-
-    def _closes(self, case: Case, at: Instant) -> Instant | None:
-        """A cap that is open can close only at a contact that is made, or at the event that wakes it."""
-        if self.max == 0:
-            woken = self._woken(case)
-            return woken if woken is not None and woken > at else None
-        times = self._times(case)
-        if not times or times[-1] <= at:
-            return None
-        return next((time for time in times[bisect_right(times, at) :] if self._opens(case, time) != time), None)
+        return max(at, *[self.within.frees(name, times[oldest]) for name in zones])
 
     def _woken(self, case: Case) -> Instant | None:
         """Since when the cap counts; None while it sleeps. Without `active_after` it has always been awake."""
         if self.after is None:
             return -(2**62)
-        return next((contact.at for contact in self.after.contacts(case)), None)
+        return next(iter(self.after.times(case)), None)
 
     def code(self, case: Case, at: Instant) -> str:
         return "limit"

@@ -42,15 +42,12 @@ class Stop(Rule, frozen=True, kw_only=True):
             found = None if None in covering else max(until for until in covering if until is not None)
         return None
 
-    def _closes(self, case: Case, at: Instant) -> Instant | None:
-        if not case.states:
+    def _stays(self, case: Case, at: Instant) -> Instant | None:
+        meant = self._meant(case)
+        if not meant:
             return None
-        starts = [
-            state.from_
-            for state in self._meant(case)
-            if state.from_ is not None and state.from_ > at and covers(state, state.from_)
-        ]
-        return min(starts, default=None)
+        starts = [at if state.from_ is None else max(at, state.from_) for state in meant]
+        return min([start for state, start in zip(meant, starts, strict=True) if covers(state, start)], default=None)
 
     def code(self, case: Case, at: Instant) -> str:
         words = {state.state for state in self._meant(case) if covers(state, at)}

@@ -1,6 +1,5 @@
 """`window`: contact only within the hours on the local wall clock; with several candidate zones all must be open."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 from gateway.domain.clock import Instant
@@ -9,7 +8,7 @@ from gateway.policy.facts import Case
 from gateway.policy.fields import Fields
 from gateway.policy.holidays import Holidays
 from gateway.policy.hours import HOLIDAY, Hours, closes_at, local, opens_at, read_hours, written
-from gateway.policy.rules.base import HORIZON, Common, Rule, leap, shown
+from gateway.policy.rules.base import HORIZON, Common, Rule, shown
 
 
 class Window(Rule, frozen=True, kw_only=True):
@@ -29,25 +28,20 @@ class Window(Rule, frozen=True, kw_only=True):
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
         zones = self.zones(case)
-        if len(zones) == 1:
-            return opens_at(self.hours, zones[0], self.holidays, at, at + HORIZON)
-        if not zones:
-            return None
-        return leap([partial(self._opens_in, name) for name in zones], at)
+        return opens_at(self.hours, zones, self.holidays, at, at + HORIZON) if zones else None
+
+    def _stays(self, case: Case, at: Instant) -> Instant | None:
+        zones = self.zones(case)
+        return closes_at(self.hours, zones, self.holidays, at, at + HORIZON) if zones else at
 
     def _opens_in(self, name: str, at: Instant) -> Instant | None:
         return opens_at(self.hours, name, self.holidays, at, at + HORIZON)
 
-    def _closes(self, case: Case, at: Instant) -> Instant | None:
-        zones = self.zones(case)
-        if len(zones) == 1:
-            return closes_at(self.hours, zones[0], self.holidays, at, at + HORIZON)
-        ends = [closes_at(self.hours, name, self.holidays, at, at + HORIZON) for name in zones]
-        return min((end for end in ends if end is not None), default=None)
-
     def code(self, case: Case, at: Instant) -> str:
+        if self.hours.holiday is None:
+            return "quiet_hours"
         closed = [name for name in self.zones(case) if self._opens_in(name, at) != at]
-        return "holiday" if any(self._holiday(name, at) for name in closed) else "quiet_hours"
+        return "holiday" if any(local(name, at)[0] in self.holidays for name in closed) else "quiet_hours"
 
     def figures(self, case: Case, at: Instant) -> dict[str, Any]:
         return {"clock": self.clock, "local": [self._seen(name, at) for name in self.zones(case)]}
@@ -58,10 +52,7 @@ class Window(Rule, frozen=True, kw_only=True):
             "zone": name,
             "date": date_of(day).isoformat(),
             "time": face,
-            "hours": written(self.hours.on(day, self.holidays)),
+            "hours": list(written(self.hours.on(day, self.holidays))),
             HOLIDAY: day in self.holidays,
             "opens": shown(self._opens_in(name, at)),
         }
-
-    def _holiday(self, name: str, at: Instant) -> bool:
-        return self.hours.holiday is not None and local(name, at)[0] in self.holidays
