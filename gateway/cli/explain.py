@@ -5,7 +5,6 @@ import asyncio
 from functools import cache, partial
 
 import msgspec
-import redis.asyncio as redis
 
 from gateway import app
 from gateway.cli.terminal import Quit, add_config, read_config
@@ -43,23 +42,26 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def run(chosen: argparse.Namespace) -> int:
-    stories = asyncio.run(_stories(read_config(chosen.config), chosen))
     language: Language = chosen.language
+    told = asyncio.run(stories(read_config(chosen.config), chosen.job, chosen.tenant, chosen.recipient, language))
     if chosen.json:
-        print(msgspec.json.encode({"jobs": stories}).decode())
+        print(msgspec.json.encode({"jobs": told}).decode())
     else:
-        print("\n\n".join(page(story, language) for story in stories))
+        print("\n\n".join(page(story, language) for story in told))
     return 0
 
 
-async def _stories(config: Config, chosen: argparse.Namespace) -> list[Story]:
+async def stories(
+    config: Config, job_id: str, tenant: str | None, recipient: str | None, language: Language
+) -> list[Story]:
+    """What there is to say of every job of that id. Raises Quit where there is none."""
     async with app.open_redis(config) as connection:
-        store = _store(connection, config)
+        store = Store(connection, Keys(config.redis.prefix))
         try:
-            found = await find(store, chosen.job, chosen.tenant, chosen.recipient)
+            found = await find(store, job_id, tenant, recipient)
             if not found:
-                raise Quit(await _absence(store, chosen.job))
-            reader = await _reader(store, config, found, chosen.language)
+                raise Quit(await _absence(store, job_id))
+            reader = await _reader(store, config, found, language)
             files = await files_of(store, found)
         except UnreadableRecord as error:
             raise Quit(str(error)) from None
@@ -67,10 +69,6 @@ async def _stories(config: Config, chosen: argparse.Namespace) -> list[Story]:
             story_of(held, file, await receipts_of(store, held), reader)
             for held, file in zip(found, files, strict=True)
         ]
-
-
-def _store(connection: redis.Redis, config: Config) -> Store:
-    return Store(connection, Keys(config.redis.prefix))
 
 
 async def _absence(store: Store, job_id: str) -> str:

@@ -29,13 +29,15 @@ def wall_of(name: str, at: int, language: Language) -> str:
     return say(language, "wall", wall=f"{date_of(day)} {face}", zone=name)
 
 
-def within(text: str, language: Language) -> str:
-    """What the figures call `PT86400S rolling`, `7 local dates`, `week from mon`, `day` or `month`."""
+def within(text: str, language: Language, *, counted: bool = True) -> str:
+    """What the figures call `PT86400S rolling`, `7 local dates`, `week from mon`, `day` or `month`. Of a time in which
+    contacts are `counted` it is said that it may be any."""
     found = _WITHIN.fullmatch(text)
     if found is None:
         return text
     if found["seconds"]:
-        return say(language, "within:rolling", size=elapsed(int(found["seconds"]), language))
+        size = elapsed(int(found["seconds"]), language)
+        return say(language, "within:rolling", size=size) if counted else size
     if found["days"]:
         return say(language, "within:days", size=found["days"])
     if found["start"]:

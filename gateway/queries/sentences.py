@@ -112,7 +112,7 @@ def _counting(finding: Finding, told: Told) -> str:
     contacts = told.join([contact(past, told) for past in figures["contacts"]])
     if finding.kind == "cap" and state == "passes":
         contacts = told.say("listed", contacts=contacts) if contacts else ""
-    span = within(figures["within"], told.language)
+    span = within(figures["within"], told.language, counted=finding.kind == "cap")
     key = f"{finding.kind}.{state}"
     return told.say(
         key, counted=figures["counted"], max=figures["max"], within=span, contacts=contacts, until=_until(finding, told)
