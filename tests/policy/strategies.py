@@ -205,7 +205,7 @@ def state(draw: st.DrawFn, one: str, other: str) -> Raw:
     if draw(st.integers(0, 9)) == 0:
         begins, ends = ends, begins  # a state that never holds
     found: Raw = {"state": draw(st.sampled_from(WORDS)), "recipient": draw(st.sampled_from(PEOPLE))}
-    found |= draw(st.sampled_from([{}, {"account": "D1"}, {"account": "D2", "channel": "sms"}]))
+    found |= draw(st.sampled_from([{}, {"account": "D1"}, {"account": "D2"}, {"channel": "sms"}]))
     found |= draw(st.sampled_from([{}, {"until": ends}, {"from": begins}, {"from": begins, "until": ends}]))
     weekly = draw(st.sampled_from([None, None, *HOURS]))
     return found if weekly is None else found | {"weekly": listed_slots(weekly)}
