@@ -18,6 +18,7 @@ from gateway.policy.rules.registry import read_rule
 ROUNDS = 20_000
 NOON = parse_instant("2026-11-23T04:00:00Z")
 NIGHT = parse_instant("2026-11-23T15:00:00Z")
+"""In China; in New York they are the other way round, 23:00 and 10:00."""
 SHARED = {"source": "benchmark", "status": "unverified", "effective": {"from": "2021-11-30"}}
 COUNTS = ["*.sent", "call.unanswered", "call.voicemail", "*.conversation"]
 
@@ -51,7 +52,9 @@ def twelve_rules() -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def case(contacts: int, zones: tuple[str, ...] = ("Asia/Shanghai",), account: str = "A1") -> Callable[[], Case]:
+def case(
+    contacts: int, zones: tuple[str, ...] = ("Asia/Shanghai",), account: str = "A1", role: str = "creditor"
+) -> Callable[[], Case]:
     history = tuple(
         PastContact(
             at=NOON - (contacts - n) * 32 * HOUR,
@@ -64,7 +67,7 @@ def case(contacts: int, zones: tuple[str, ...] = ("Asia/Shanghai",), account: st
         for n in range(contacts)
     )
     states = (State(state="night_consent", recipient="C1"),)
-    candidate = Candidate(channel="sms", recipient="C1", account=account, address="N1")
+    candidate = Candidate(channel="sms", recipient="C1", account=account, address="N1", role=role)
     return lambda: Case(candidate=candidate, zones=zones, history=history, states=states)
 
 
@@ -84,12 +87,16 @@ def main() -> None:
     assert len(rules) == 12
     few, many = case(0), case(30)
     american = case(30, ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"))
-    shipped = read_folder(Path(__file__).parent.parent / "config/policies").policy().rules_for(("CN",))
+    agency = case(30, ("America/New_York",), role="agency")
+    policy = read_folder(Path(__file__).parent.parent / "config/policies").policy()
+    chinese, states = policy.rules_for(("CN",)), policy.rules_for(("US-FL", "US"))
     measure("12 rules, no history", lambda: judge(rules, few(), NOON))
     measure("12 rules, 30 contacts", lambda: judge(rules, many(), NOON))
     measure("12 rules, 30 contacts, at night", lambda: judge(rules, many(), NIGHT))
     measure("12 rules, 30 contacts, four zones", lambda: judge(rules, american(), NOON))
-    measure(f"packs CN and house ({len(shipped)} rules), 30 contacts", lambda: judge(shipped, many(), NOON))
+    measure(f"CN and house ({len(chinese)} rules), creditor, 30 contacts", lambda: judge(chinese, many(), NOON))
+    measure(f"US-FL, US and house ({len(states)} rules), agency, by day", lambda: judge(states, agency(), NIGHT))
+    measure(f"US-FL, US and house ({len(states)} rules), agency, at night", lambda: judge(states, agency(), NOON))
 
 
 if __name__ == "__main__":

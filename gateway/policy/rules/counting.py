@@ -59,10 +59,9 @@ class Counting(Rule, frozen=True, kw_only=True):
 
     def _times(self, case: Case) -> list[Instant]:
         """When the contacts were made that count, oldest first."""
-        times = self.tally.times(case)
         if self.after is None:
-            return times
-        woken = self._woken(case)
+            return self.tally.times(case)
+        times, woken = self.tally.times(case), self._woken(case)
         return [] if woken is None else times[bisect_left(times, woken) :]
 
     def _frees(self, zones: tuple[str, ...], times: list[Instant], at: Instant) -> Instant:
