@@ -2,17 +2,22 @@
 
 import argparse
 import asyncio
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway import app
 from gateway.cli.cases import since
 from gateway.cli.simulate_report import document, tell
-from gateway.cli.terminal import Quit, add_config, complain, read_bytes, read_config
+from gateway.cli.terminal import STDIN, Quit, add_config, complain, read_config
 from gateway.config import Config
 from gateway.domain.clock import SystemClock
 from gateway.policy.folder import read_folder
@@ -51,16 +56,13 @@ def run(chosen: argparse.Namespace) -> int:
     if policy.faults or not policy.packs:
         raise Quit(*(policy.faults or (f"{chosen.policy}: holds no packs",)))
     faults: list[str] = []
-    if chosen.cases is None:
-        lines, texts = asyncio.run(_of_store(config, chosen.since or since(SINCE), faults))
-    else:
-        lines, texts = read_bytes(chosen.cases).splitlines(), asyncio.run(_texts(config))
-    from_ = None if chosen.since is None or chosen.cases is None else SystemClock().now() - chosen.since
-    order = Order(
-        policy=chosen.policy, configured=config.policies, texts=texts, since=from_, samples=chosen.samples
-    )  # fmt: skip
-    with _progress(len(lines)) as bar:
-        tally = simulate(order, lines, lambda more: bar.advance(bar.task_ids[0], more))
+    with _recorded(config, chosen, faults) as (lines, size, texts):
+        since_when = None if chosen.since is None or chosen.cases is None else SystemClock().now() - chosen.since
+        order = Order(
+            policy=chosen.policy, configured=config.policies, texts=texts, since=since_when, samples=chosen.samples
+        )  # fmt: skip
+        with _progress(size) as bar:
+            tally = simulate(order, lines, lambda more: bar.advance(bar.task_ids[0], more))
     name = chosen.cases if chosen.cases not in (None, "-") else "line"
     faults += [f"{name}:{number}: {sentence}" for number, sentence in tally.faults]
     if chosen.json:
@@ -78,13 +80,36 @@ def _count(text: str) -> int:
     return int(text)
 
 
-async def _of_store(config: Config, since_ms: int, faults: list[str]) -> tuple[list[bytes], dict[str, str]]:
-    """The recorded cases of the store as lines, and the texts of the packs that ever judged."""
+@contextmanager
+def _recorded(
+    config: Config, chosen: argparse.Namespace, faults: list[str]
+) -> Iterator[tuple[BinaryIO, int | None, dict[str, str]]]:
+    """The recorded cases, a line each; how many bytes they are, None if that is not known; and the texts of the packs
+    that ever judged. Those of the store go through a file, since there may be more than memory holds."""
+    if chosen.cases == STDIN:
+        yield sys.stdin.buffer, None, asyncio.run(_texts(config))
+        return
+    with ExitStack() as stack:
+        if chosen.cases is not None:
+            try:
+                file = stack.enter_context(Path(chosen.cases).open("rb"))
+            except OSError as error:
+                raise Quit(f"{chosen.cases}: cannot be read: {error.strerror}") from None
+            yield file, os.fstat(file.fileno()).st_size, asyncio.run(_texts(config))
+            return
+        spool = stack.enter_context(tempfile.TemporaryFile())
+        texts = asyncio.run(_spool(config, chosen.since or since(SINCE), spool, faults))
+        size = spool.tell()
+        spool.seek(0)
+        yield spool, size, texts
+
+
+async def _spool(config: Config, since_ms: int, spool: BinaryIO, faults: list[str]) -> dict[str, str]:
     async with app.open_redis(config) as connection:
         store = Store(connection, Keys(config.redis.prefix))
-        earliest = SystemClock().now() - since_ms
-        lines = [write_line(recorded) async for recorded in decisions(store, earliest, faults)]
-        return lines, await texts_in_store(store)
+        async for recorded in decisions(store, SystemClock().now() - since_ms, faults):
+            spool.write(write_line(recorded) + b"\n")
+        return await texts_in_store(store)
 
 
 async def _texts(config: Config) -> dict[str, str]:
@@ -97,9 +122,9 @@ async def _texts(config: Config) -> dict[str, str]:
         return {}
 
 
-def _progress(total: int) -> Progress:
+def _progress(size: int | None) -> Progress:
     """A bar on a terminal, nothing elsewhere."""
-    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("judging"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    bar.add_task("judging", total=total)
+    bar.add_task("judging", total=size)
     return bar

@@ -47,7 +47,7 @@ def document(tally: Tally, policy: Policy) -> dict[str, Any]:
 def tell(console: Console, tally: Tally, policy: Policy) -> None:
     """For a person: totals, tables, samples."""
     labels = ", ".join(pack.label for pack in policy.packs.values())
-    console.print(f"{tally.read} recorded cases, judged by {escape(labels)}")
+    console.print(f"{tally.read} recorded cases, judged by {len(policy.packs)} packs: {escape(labels)}")
     for effect in EFFECTS:
         console.print(f"  {tally.effects[effect]:>8}  {MEANINGS[effect]}")
     for count, text in _remarks(tally):

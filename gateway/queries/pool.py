@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import chain, islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -39,29 +41,37 @@ _benches: list[Bench] = []
 """that of this process, once it was begun"""
 
 
-def simulate(order: Order, lines: Sequence[bytes], progress: Callable[[int], None]) -> Tally:
-    """Judges every line; `progress` is told how many more are done. Chunks add up in any order, so the samples are of
-    whichever was judged first; the faults are in the order of the lines."""
-    total, work = Tally(), list(chunks(lines, CHUNK))
-    if len(lines) < MANY or (os.cpu_count() or 1) < 2:
+def simulate(order: Order, lines: Iterable[bytes], progress: Callable[[int], None]) -> Tally:
+    """Judges every line; `progress` is told how many bytes more are done. Chunks add up in the order in which they are
+    done, so the samples are of whichever came first; the faults are in the order of the lines. Lines are read as they
+    are needed."""
+    groups = chunks(lines, CHUNK)
+    first = list(islice(groups, MANY // CHUNK))
+    work = chain(first, groups)
+    total = Tally()
+    if len(first) * CHUNK < MANY or (os.cpu_count() or 1) < 2:
         bench = order.bench()
-        for first, group in work:
-            total.add(bench.judge_lines(first, group), order.samples)
-            progress(len(group))
+        for number, group in work:
+            total.add(bench.judge_lines(number, group), order.samples)
+            progress(sum(map(len, group)))
         return total
     context = multiprocessing.get_context("spawn")  # forking a process that has threads may hang it
     with ProcessPoolExecutor(os.cpu_count(), context, _begin, (order,)) as pool:
-        for done in as_completed([pool.submit(_judge, first, group) for first, group in work]):
-            size, tally = done.result()
-            total.add(tally, order.samples)
-            progress(size)
+        under_way = {pool.submit(_judge, *group) for group in islice(work, 2 * (os.cpu_count() or 1))}
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {pool.submit(_judge, *group) for group in islice(work, len(done))}
+            for size, tally in (future.result() for future in done):
+                total.add(tally, order.samples)
+                progress(size)
     total.faults.sort()
     return total
 
 
 def _begin(order: Order) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started us ends us
     _benches.append(order.bench())
 
 
 def _judge(first: int, group: list[bytes]) -> tuple[int, Tally]:
-    return len(group), _benches[-1].judge_lines(first, group)
+    return sum(map(len, group)), _benches[-1].judge_lines(first, group)

@@ -5,7 +5,7 @@ since, a message whose text decided), a difference would say nothing about the n
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -95,7 +95,7 @@ class Bench(Struct, frozen=True, kw_only=True):
         made = self.shelf.policy(recorded.policy)
         proven = not made.missing
         same = not proven or decide(made.policy, recorded.jurisdictions, case, at) == was
-        would = decide(self.policy, recorded.jurisdictions, recorded.case, at)
+        would = decide(self.policy, recorded.jurisdictions, case, at)
         tally.read += 1
         tally.other_zone_data += recorded.tzdata != tzdata_release()
         codes = [label.partition("@")[0] for label in recorded.policy.split(",") if label]
@@ -138,7 +138,7 @@ def effect_of(was: Decided, would: Decided) -> Effect:
     return "unchanged" if then == now else "later" if now > then else "earlier"
 
 
-def chunks(lines: Iterable[bytes], size: int) -> Iterable[tuple[int, list[bytes]]]:
+def chunks(lines: Iterable[bytes], size: int) -> Iterator[tuple[int, list[bytes]]]:
     """Lines in groups, each with the number of its first line, which count from 1."""
     group: list[bytes] = []
     first = 1

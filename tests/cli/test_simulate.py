@@ -130,7 +130,7 @@ def test_for_a_person_it_is_told_in_words(gateway: Terminal, judged: House, tmp_
     told = gateway("simulate", "--config", judged.config, "--policy", new, "--cases", file, "--samples", 1)
     assert (told.status, told.err) == (0, "")
     lines = told.out.splitlines()
-    assert lines[0] == "20 recorded cases, judged by DE@v2"
+    assert lines[0] == "20 recorded cases, judged by 1 packs: DE@v2"
     assert "sent, would be blocked" in lines[1]
     assert "sent, would be blocked, for example:" in told.out
     change = "allow -> defer until 2026-06-09T13:00:00.000Z by de.hours"
@@ -223,7 +223,7 @@ def test_many_cases_are_judged_by_several_processes_with_the_same_result(tmp_pat
     done: list[int] = []
     together = pool.simulate(order, lines, done.append)
     alone = order.bench().judge_lines(1, lines)
-    assert sum(done) == len(lines)
+    assert sum(done) == sum(map(len, lines))
     assert (together.effects, together.rules, together.places) == (alone.effects, alone.rules, alone.places)
     assert together.faults == alone.faults
     assert [number for number, _ in together.faults] == [1235, 5433]
