@@ -70,8 +70,8 @@ def parse_instant(text: str) -> Instant:
 
 
 def format_instant(at: Instant) -> str:
-    """Instant → RFC 3339 in UTC with milliseconds: `2026-11-23T04:00:00.000Z`."""
-    seconds, ms = divmod(at, SECOND)
+    """Instant → RFC 3339 in UTC with milliseconds: `2026-11-23T04:00:00.000Z`; the calendar's end for one beyond it."""
+    seconds, ms = divmod(min(max(at, _FIRST), _LAST), SECOND)
     return f"{_second(seconds)}.{ms:03d}Z"
 
 

@@ -19,6 +19,9 @@ Day = int
 """A local date as days since 1970-01-01."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_LAST_ORDINAL = date.max.toordinal()
+_EARLIEST, _LATEST = -62_104_060_800_000, 253_370_764_800_000
+"""Years 2 and 9999: before and after, a zone keeps the offset it had, since no calendar can say another."""
 _CHUNK = 400 * DAY
 _MARGIN = 4 * DAY
 """More than the longest stretch that is ever asked across the end of a chunk: two days and any offset."""
@@ -31,7 +34,8 @@ def day_number(value: date) -> Day:
 
 
 def date_of(day: Day) -> date:
-    return date.fromordinal(day + _EPOCH)
+    """The date; the first or the last of the calendar for a day beyond it."""
+    return date.fromordinal(min(max(day + _EPOCH, 1), _LAST_ORDINAL))
 
 
 def weekday(day: Day) -> int:
@@ -84,7 +88,7 @@ def pieces(name: str, chunk: int) -> tuple[tuple[Instant, ...], tuple[int, ...]]
         raise ValueError(f"no time zone is called {name}")
 
     def ahead(at: Instant) -> int:
-        moved = datetime.fromtimestamp(at // SECOND, tz).utcoffset()
+        moved = datetime.fromtimestamp(min(max(at, _EARLIEST), _LATEST) // SECOND, tz).utcoffset()
         return 0 if moved is None else (moved.days * 86_400 + moved.seconds) * SECOND
 
     at = chunk * _CHUNK - _MARGIN

@@ -89,8 +89,9 @@ def _entry(
 
 
 def _message(view: View, channel: Channel, house: House, rules: Sequence[Rule]) -> Written | None:
-    """What the rules about content look at, if there are any. What cannot be written is answered where it is sent."""
-    if not any(rule.kind == Content.kind for rule in rules):
+    """What the rules about content look at, if there are any. What cannot be written is answered where it is sent; what
+    cannot be sent now for want of a slot is looked at when there is one."""
+    if not any(rule.kind == Content.kind for rule in rules) or house.desks.room(channel, view.now) <= 0:
         return None
     rendered = view.written(channel, house)
     if not isinstance(rendered, Rendered):

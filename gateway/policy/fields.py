@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from gateway.domain.clock import DAY, HOUR, MINUTE, SECOND, Instant, parse_instant, zone
 
+MOST = 40_000
+"""Days, contacts: more than a hundred years of anything is a slip of the pen."""
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
@@ -70,10 +72,12 @@ class Fields:
             return value
         return default or ""
 
-    def whole(self, key: str, least: int = 0) -> int:
+    def whole(self, key: str, least: int = 0, most: int = MOST) -> int:
         value = self.raw(key)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.wrong(key, "is missing" if value is None else f"must be a whole number, {least} or more")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.wrong(
+                key, "is missing" if value is None else f"must be a whole number, {least} or more, at most {most}"
+            )
             return least
         return value
 
@@ -82,7 +86,7 @@ class Fields:
         value = self.raw(key)
         if value is None and key not in self._raw:
             return default
-        if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        if not isinstance(value, list) or not all(isinstance(word, str) and word.strip() for word in value):
             self.wrong(key, "must be a list of words")
             return default
         for word in value:

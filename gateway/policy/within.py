@@ -1,6 +1,5 @@
 """The time that a rule looks back over: elapsed, so many local dates, or a calendar day, week or month."""
 
-from datetime import timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -40,7 +39,8 @@ class Within(Struct, frozen=True):
         if self.unit == "week":
             return day + 7 - (weekday(day) - self.start) % 7
         if self.unit == "month":
-            return day_number((date_of(day).replace(day=1) + timedelta(days=31)).replace(day=1))
+            later = day_number(date_of(day).replace(day=1)) + 31
+            return max(day + 1, day_number(date_of(later).replace(day=1)))
         return day + self.size
 
     def __str__(self) -> str:

@@ -112,7 +112,6 @@ def sound(ruling: Ruling, at: int) -> None:
     assert msgspec.json.encode(ruling)
 
 
-@pytest.mark.xfail(strict=True, raises=Exception, reason="years 1 and 9999 and huge numbers raise")
 @often()
 @given(hostile())
 def test_whatever_loads_is_answered(vector: Raw) -> None:
@@ -131,7 +130,7 @@ TEXTS = st.text(max_size=60) | st.sampled_from(
 )
 CONTENT: list[Raw] = [
     {"require": ["opt_out", "sender", "contact", "debt_collector"]},
-    {"forbid": {"en": [" ", "pay", "\u200b"], "*": ["(", "ß"]}},
+    {"forbid": {"en": ["pay"], "*": ["(", "ß"]}},
     {"lock_screen": "no_debt"},
 ]
 
@@ -175,7 +174,6 @@ STRANGE: dict[str, tuple[Raw, Raw]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="dates beyond the calendar raise")
 @pytest.mark.parametrize("name", STRANGE)
 def test_what_nobody_would_write_is_a_mistake_of_the_pack_or_is_answered(name: str) -> None:
     keys, facts = STRANGE[name]

@@ -37,7 +37,7 @@ class Content(Rule, frozen=True, kw_only=True):
         forbid = fields.section("forbid")
         return {
             "require": fields.words("require", one_of=NOTICES),
-            "forbid": NOTHING if forbid is None else Phrases({name: forbid.words(name) for name in forbid.names()}),
+            "forbid": NOTHING if forbid is None else Phrases({name: _phrases(forbid, name) for name in forbid.names()}),
             "lock_screen": fields.text("lock_screen", "", one_of=("no_debt",)) == "no_debt",
         }
 
@@ -72,6 +72,13 @@ class Content(Rule, frozen=True, kw_only=True):
         if case.written is None:
             return {}
         return {"locale": case.written.locale, **self._faults(case, case.written)}
+
+
+def _phrases(fields: Fields, language: str) -> tuple[str, ...]:
+    phrases = fields.words(language)
+    if not all(map(plain, phrases)):
+        fields.wrong(language, "has a phrase that nobody can see, which would forbid every message")
+    return phrases
 
 
 def _bodies(case: Case, written: Written) -> list[str]:

@@ -16,6 +16,7 @@ from gateway.policy.states import matching_states, read_match
 from gateway.policy.tally import Tally, read_counts, read_scope
 
 _SATURDAY = 5
+_MOST_BUSINESS_DAYS = 500
 Span = tuple[Instant | None, Instant | None]
 """From and until; None is since ever and for ever."""
 
@@ -142,7 +143,9 @@ def _read_wait(fields: Fields, holidays: Holidays) -> Wait:
         case ["days"]:
             found = Wait(days=section.whole("days", least=1))
         case ["business_days"]:
-            found = Wait(business_days=section.whole("business_days", least=1), holidays=holidays)
+            found = Wait(
+                business_days=section.whole("business_days", least=1, most=_MOST_BUSINESS_DAYS), holidays=holidays
+            )
         case _:
             fields.wrong("wait", "must have exactly one of days, business_days")
             return found

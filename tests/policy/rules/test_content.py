@@ -38,6 +38,8 @@ class TestContent(RuleContract):
     mistakes = [  # noqa: RUF012
         ({"require": ["politeness"]}, "require: has 'politeness', but may hold only"),
         ({"forbid": {"en": "arrest"}}, "forbid.en: must be a list of words"),
+        ({"forbid": {"en": ["arrest", " "]}}, "forbid.en: must be a list of words"),
+        ({"forbid": {"en": ["\u200b"]}}, "forbid.en: has a phrase that nobody can see"),
         ({"lock_screen": "all"}, "lock_screen: is 'all', but must be one of no_debt"),
     ]
 
