@@ -118,7 +118,8 @@ RULES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (
         {"kind": "content", "lock_screen": "no_debt"}, {},
-        "cannot be weighed again: the text of a message is not kept", "无法复核：消息正文不予留存",
+        "cannot be weighed again: the text of the message is not kept; it is not among",
+        "无法复核：消息正文不予留存；当时不在拦截规则之列",
     ),
 ]  # fmt: skip
 

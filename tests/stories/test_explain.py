@@ -338,9 +338,59 @@ async def test_a_message_whose_text_was_decisive_is_said_to_be_gone(world: World
     english, chinese, story = await explained(world, "a")
     found = channel(story)
     assert (found["decision"], found["blocked_by"], found["agrees"]) == ("deny", ["xx.phrases"], False)
-    assert "the text of a message is not kept" in english
-    assert "it blocked when it was asked" in english
-    assert "消息正文不予留存，内容规则无法复核；当时的结论为拦截" in chinese
+    assert "the text of the message is not kept" in english
+    assert "it is among the rules that blocked" in english
+    assert "消息正文不予留存；当时为拦截规则之一" in chinese
+
+
+async def test_the_limit_of_a_household_is_told_with_the_contacts_of_its_other_people(world: World) -> None:
+    packs(world, house=CAP.replace("[recipient]", "[household]"))
+    async with world.inside(ShiftedClock.at(next_day_at(11, 0, 0))):
+        for person in ("one", "two"):
+            await world.put(reminder(f"to-{person}", person, recipient={"household": "home"}))
+            await world.receipts.ended(f"to-{person}")
+        await world.put(reminder("held", "three", recipient={"household": "home"}))
+        await world.receipts.until(lambda: world.receipts.statuses("held") == ["deferred"])
+    for job, used in (("to-one", 0), ("to-two", 1), ("held", 2)):
+        _, _, story = await explained(world, job)
+        found = channel(story)
+        assert (found["agrees"], rule(found, "house.cap")["figures"]["counted"]) == (True, used)
+
+
+async def test_after_a_message_that_did_not_arrive_the_next_channels_decision_is_told(world: World) -> None:
+    packs(world, house=CAP)
+    async with world.inside(ShiftedClock.at(next_day_at(11, 0, 0))):
+        who = {"phone": "+491701234504", "email": "li50@example.com"}  # the sms is taken and does not arrive
+        await world.put(reminder("a", channels=["sms", "email"], recipient=who))
+        await world.receipts.ended("a")
+    english, chinese, story = await explained(world, "a")
+    assert [receipt["status"] for receipt in story["receipts"]] == ["sent", "undelivered", "sent", "delivered"]
+    found = channel(story)
+    assert (found["channel"], found["decision"], found["agrees"]) == ("email", "allow", True)
+    assert "1 of 2 contacts in 24 h (rolling) are used: sms undelivered" in english
+    assert "email: delivered" in english
+    assert "attempt 2: email through box-email" in english
+    assert "邮件：已送达" in chinese
+
+
+async def test_what_is_in_doubt_and_what_is_paused_is_told(world: World) -> None:
+    packs(world, house=CAP)
+    async with world.inside():
+        await world.put(reminder("doubt", recipient={"phone": "+491701234503"}))
+        await world.receipts.until(lambda: world.receipts.statuses("doubt") == ["in_doubt"])
+        await world.command("pause", channel="sms")
+        await world.emptied()
+        await world.put(reminder("held"))
+        await world.receipts.until(lambda: world.receipts.statuses("held") == ["deferred"])
+    english, chinese, _ = await explained(world, "doubt")
+    assert "sms: handed over to box-sms at" in english
+    assert "outcome unknown: counted, and never sent again" in english
+    assert "结果待核实：计入联系次数，不再重发" in chinese
+    english, chinese, story = await explained(world, "held")
+    assert "sms: waits until somebody lets it go on: paused" in english
+    assert "it is tried next when somebody lets it go on" in english
+    assert "短信：暂缓，等待人工恢复：已暂停" in chinese
+    assert channel(story)["decision"] == "allow", "it is no rule that holds it"
 
 
 async def test_what_is_not_there_is_one_line(world: World) -> None:
