@@ -85,8 +85,10 @@ async def _reader(store: Store, config: Config, found: list[Held], language: Lan
     now = await version_in_force(store)
     looks = [track.look.policy for held in found for track in held.job.tracks if track.look]
     labels = [label for version in (*looks, now or "") for label in version.split(",") if label]
-    folder = read_folder(config.policies).policy()
-    shelf = Shelf(await texts_in_store(store, labels), folder.packs.values())
+    texts = await texts_in_store(store, labels)
+    at_hand = now is not None and texts.keys() >= set(labels)
+    folder = Policy({}) if at_hand else read_folder(config.policies).policy()
+    shelf = Shelf(texts, folder.packs.values())
     policy = folder if now is None else shelf.policy(now).policy
     return Reader(language=language, now=SystemClock().now(), shelf=shelf, house=cache(partial(_house, config, policy)))
 

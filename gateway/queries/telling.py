@@ -73,7 +73,8 @@ def _end(story: Story, track: TrackStory, language: Language) -> str:
         return text + _reason(last["reason"], zones, language)
     if track.attempt is not None:
         at = moment(track.attempt["at"], zones, language)
-        known = "ended" if track.attempt["receipts"] else "ended.sent"
+        accepted = "ended.accepted" if track.attempt["message_id"] else "ended"
+        known = accepted if track.attempt["receipts"] else "ended.sent"
         return say(language, known, provider=track.attempt["provider"], at=at)
     blocking = tuple(dict.fromkeys(name for channel in track.look.channels for name in channel.blocked_by)
                      if track.look else ())  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from gateway.domain.clock import parse_instant
 from gateway.policy.vectors import judge_case
 from gateway.queries.recorded import read_line
-from tests.stories.test_explain import CAP, HOURS, STOP, gateway, packs
+from tests.stories.explained import CAP, HOURS, STOP, gateway, packs
 from tests.stories.world import ShiftedClock, World, next_day_at, reminder
 
 
