@@ -26,9 +26,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "keeps only the latest look, as long as horizons.idempotency, and facts that were lifted since are not in it "
         "any more; the ledger will be the fuller source.",
     )
-    parser.add_argument(
-        "--since", metavar="TIME", type=since, default=SINCE, help=f"how far back, default {SINCE}"
-    )
+    parser.add_argument("--since", metavar="TIME", type=since, default=SINCE, help=f"how far back, default {SINCE}")
     add_config(parser)
     parser.set_defaults(run=run)
 
