@@ -54,6 +54,7 @@ class Weighed(Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision: Decision
     until: Instant | None = None
     blocked_by: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
     purpose: str = "collection"
     role: str = "creditor"
     account: str | None = None

@@ -65,23 +65,25 @@ def weigh(view: View, house: House, channel: Channel, look: Look) -> Answer:
         exempt = exemptions(house.policy.rules_for(look.jurisdictions), candidate, view.now)
         if stop := stopped(states, candidate, view.now, exempt):
             rule = stop_rule(rules, stop, candidate, view.now)
-            look.weighed.append(_entry(candidate, house, "deny", None, [rule or f"stop:{stop.state}"]))
+            look.weighed.append(_entry(candidate, house, "deny", None, [rule or f"stop:{stop.state}"], ()))
             return Forbidden(_stop_reason(stop, rule))
     case = Case(
         candidate=candidate, zones=look.zones, history=history, states=states,
         written=_message(view, channel, house, rules), inferred=look.inferred,
     )  # fmt: skip
     ruling = judge(rules, case, view.now)
-    look.weighed.append(_entry(candidate, house, ruling.decision, ruling.earliest, ruling.blocked_by))
+    warned = [finding.rule for finding in ruling.findings if not finding.blocks]
+    look.weighed.append(_entry(candidate, house, ruling.decision, ruling.earliest, ruling.blocked_by, warned))
     return Allowed(candidate, ruling.closes) if ruling.decision == "allow" else _blocked(ruling)
 
 
 def _entry(
-    candidate: Candidate, house: House, decision: Decision, until: Instant | None, rules: Sequence[str]
-) -> Weighed:
+    candidate: Candidate, house: House, decision: Decision, until: Instant | None, rules: Sequence[str],
+    warned: Sequence[str],
+) -> Weighed:  # fmt: skip
     named = house.policy.attributes
     return Weighed(
-        channel=candidate.channel, decision=decision, until=until, blocked_by=tuple(rules),
+        channel=candidate.channel, decision=decision, until=until, blocked_by=tuple(rules), warned=tuple(warned),
         purpose=candidate.purpose, role=candidate.role, account=candidate.account, address=candidate.address,
         household=candidate.household, creditor=candidate.creditor, collector=candidate.collector,
         flags=candidate.flags, params={name: candidate.params[name] for name in named if name in candidate.params},

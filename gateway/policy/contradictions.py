@@ -15,9 +15,9 @@ from gateway.domain.places import country_zones, parents
 from gateway.domain.reminder import Purpose
 from gateway.domain.walltime import date_of, day_number
 from gateway.policy.facts import Candidate, Case
-from gateway.policy.judge import WARN, first_common
+from gateway.policy.judge import first_common
 from gateway.policy.policy import HOUSE, Policy
-from gateway.policy.rules.base import HORIZON, Rule
+from gateway.policy.rules.base import HORIZON, WARN, Rule
 from gateway.policy.rules.blackout import Blackout
 from gateway.policy.rules.window import Window
 from gateway.policy.selection import ROLES, Attribute

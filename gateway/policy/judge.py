@@ -10,18 +10,16 @@ from collections.abc import Sequence
 from gateway.domain.clock import SECOND, Instant
 from gateway.domain.ruling import Finding, Ruling
 from gateway.policy.facts import Case
-from gateway.policy.rules.base import HORIZON, Rule, known_zones
-
-WARN = "warn"
+from gateway.policy.rules.base import HORIZON, WARN, Rule, known_zones
 
 
 def judge(rules: Sequence[Rule], case: Case, at: Instant) -> Ruling:
     """A pure function of its arguments; POLICY, "The judgement". Rules whose `otherwise` is `warn` never block, but
-    stand among the findings. If nobody knows the person's time zone the decision is never `allow`."""
+    stand among the findings, without figures. If nobody knows the person's time zone the decision is never `allow`."""
     asked = [rule for rule in rules if rule.selection.selects(case.candidate) and not rule.idle(case)]
     closes = [rule.closes_for(case, at) for rule in asked]
     against = [rule for rule, close in zip(asked, closes, strict=True) if close == at]
-    findings = tuple([rule.finding(case, at, blocks=rule.otherwise != WARN) for rule in against])
+    findings = tuple([rule.warning() if rule.otherwise == WARN else rule.finding(case, at) for rule in against])
     if not knows_time(case):
         return Ruling(decision="deny", earliest=None, closes=None, findings=(*findings, *_nobody_knows(case, findings)))
     opens = [finding.until for finding in findings if finding.blocks]

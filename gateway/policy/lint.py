@@ -14,10 +14,10 @@ from gateway.domain.places import jurisdiction_fault
 from gateway.domain.reminder import Purpose
 from gateway.domain.walltime import date_of, day_number
 from gateway.policy.contradictions import contradictions
-from gateway.policy.judge import WARN, judge
+from gateway.policy.judge import judge
 from gateway.policy.pack import Pack
 from gateway.policy.policy import HOUSE, Policy
-from gateway.policy.rules.base import Rule
+from gateway.policy.rules.base import WARN, Rule
 from gateway.policy.rules.blackout import Blackout
 from gateway.policy.rules.cap import Cap
 from gateway.policy.rules.channel_lock import ChannelLock

@@ -26,7 +26,8 @@ HORIZON = 65 * 24 * HOUR
 RECIPIENT = "recipient"
 FORCES = ("statute", "guidance", "self-regulation", "provider", "house")
 STATUSES = ("verified", "secondary", "unverified")
-OTHERWISE = ("defer", "drop", "next_channel", "approve", "warn")
+WARN = "warn"
+OTHERWISE = ("defer", "drop", "next_channel", "approve", WARN)
 _EARLIEST_DATE = 14 * HOUR
 _LATEST_DATE = 12 * HOUR
 """A local date begins at most this long before and after its midnight in UTC."""
@@ -169,6 +170,14 @@ class Rule(Struct, frozen=True, kw_only=True):
     def finding(self, case: Case, at: Instant, blocks: bool = True) -> Finding:
         """The rule weighed at `at`, with its figures."""
         until = self.opens(case, at)
+        until = None if until is None or until > at + HORIZON else until
+        return self._finding(blocks, until, self.code(case, at), self.figures(case, at) | self._inferred(case))
+
+    def warning(self) -> Finding:
+        """The rule that would block, if it did more than warn: without figures, for which `finding` is asked."""
+        return self._finding(False, None, WARN, {})
+
+    def _finding(self, blocks: bool, until: Instant | None, code: str, figures: dict[str, Any]) -> Finding:
         return Finding(
             rule=self.id,
             pack=self.pack,
@@ -177,10 +186,10 @@ class Rule(Struct, frozen=True, kw_only=True):
             status=self.status,
             force=self.force,
             blocks=blocks,
-            until=None if until is None or until > at + HORIZON else until,
+            until=until,
             otherwise=self.otherwise,
-            code=self.code(case, at),
-            figures=self.figures(case, at) | self._inferred(case),
+            code=code,
+            figures=figures,
         )
 
     def _inferred(self, case: Case) -> dict[str, Any]:

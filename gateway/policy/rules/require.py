@@ -11,7 +11,7 @@ from gateway.domain.walltime import Day, day_of, day_start, weekday
 from gateway.policy.facts import Case
 from gateway.policy.fields import Fields
 from gateway.policy.holidays import Holidays
-from gateway.policy.rules.base import Common, Rule, leap, shown
+from gateway.policy.rules.base import HORIZON, Common, Rule, leap, shown
 from gateway.policy.states import matching_states, read_match
 from gateway.policy.tally import Tally, read_counts, read_scope
 
@@ -66,7 +66,12 @@ class Require(Rule, frozen=True, kw_only=True):
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
         zones = self.zones(case)
-        return leap([partial(self._opens_in, case, name) for name in zones], at) if zones else None
+        if not zones or not (case.states if self.state else case.history):
+            return None
+        if len(zones) == 1:
+            found = self._opens_in(case, zones[0], at)
+            return None if found is None or found > at + HORIZON else found
+        return leap([partial(self._opens_in, case, name) for name in zones], at)
 
     def _opens_in(self, case: Case, name: str, at: Instant) -> Instant | None:
         starts = [
