@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from gateway.domain.clock import DAY, HOUR, MINUTE, SECOND, Instant, parse_instant, zone
 
-MOST = 40_000
-"""Days, contacts: more than a hundred years of anything is a slip of the pen."""
+MOST = 10**9
+MOST_DAYS = 40_000
+"""More than a hundred years is a slip of the pen."""
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 

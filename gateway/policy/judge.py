@@ -58,7 +58,10 @@ def _search(
         closes = [rule.closes_for(case, at) for rule in rules]
         if at not in closes:
             return at, min([close for close in closes if close is not None], default=None)
-        at = _last([rule.opens_for(case, at) for rule, close in zip(rules, closes, strict=True) if close == at])
+        opens = _last([rule.opens_for(case, at) for rule, close in zip(rules, closes, strict=True) if close == at])
+        if opens is not None and opens <= at:
+            break  # a rule that blocks at the moment it names itself is broken; nothing goes on its word
+        at = opens
     return None, None
 
 

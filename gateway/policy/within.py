@@ -7,7 +7,7 @@ from msgspec.structs import force_setattr
 
 from gateway.domain.clock import DAY, SECOND, Instant
 from gateway.domain.walltime import Day, date_of, day_number, day_of, day_start, weekday
-from gateway.policy.fields import Fields
+from gateway.policy.fields import MOST_DAYS, Fields
 from gateway.policy.hours import WEEKDAYS
 
 Unit = Literal["rolling", "days", "day", "week", "month"]
@@ -63,7 +63,7 @@ def read_within(fields: Fields) -> Within:
         case ["rolling"]:
             found = Within("rolling", within.duration("rolling"))
         case ["days"]:
-            found = Within("days", within.whole("days", least=1))
+            found = Within("days", within.whole("days", least=1, most=MOST_DAYS))
         case ["calendar"]:
             found = read_calendar(within)
         case _:

@@ -87,6 +87,7 @@ class RuleContract:
                 continue
             assert opens >= at
             assert rule.opens(facts, opens) == opens
+            assert (rule.closes(facts, at) == at) == (opens != at), "the search would never end"
             if opens > at:
                 blocked += 1
                 for before in (opens - 1, (at + opens) // 2):

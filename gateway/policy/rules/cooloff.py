@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from gateway.policy.fields import Fields
+from gateway.policy.fields import MOST_DAYS, Fields
 from gateway.policy.rules.base import Common
 from gateway.policy.rules.counting import Counting
 from gateway.policy.tally import read_tally
@@ -21,7 +21,7 @@ class Cooloff(Counting, frozen=True, kw_only=True):
             fields.wrong("days", "must be there, or for instead, and not both")
             fields.raw("days"), fields.raw("for")
         elif "days" in fields:
-            within = Within("days", fields.whole("days", least=1))
+            within = Within("days", fields.whole("days", least=1, most=MOST_DAYS))
         else:
             within = Within("rolling", fields.duration("for"))
         return {"within": within, "tally": read_tally(fields)}

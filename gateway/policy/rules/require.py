@@ -9,7 +9,7 @@ from msgspec import Struct
 from gateway.domain.clock import Instant
 from gateway.domain.walltime import Day, day_of, day_start, weekday
 from gateway.policy.facts import Case
-from gateway.policy.fields import Fields
+from gateway.policy.fields import MOST_DAYS, Fields
 from gateway.policy.holidays import Holidays
 from gateway.policy.rules.base import HORIZON, Common, Rule, leap, shown
 from gateway.policy.states import matching_states, read_match
@@ -146,7 +146,7 @@ def _read_wait(fields: Fields, holidays: Holidays) -> Wait:
     found = Wait()
     match [key for key in ("days", "business_days") if key in section]:
         case ["days"]:
-            found = Wait(days=section.whole("days", least=1))
+            found = Wait(days=section.whole("days", least=1, most=MOST_DAYS))
         case ["business_days"]:
             found = Wait(
                 business_days=section.whole("business_days", least=1, most=_MOST_BUSINESS_DAYS), holidays=holidays
@@ -162,6 +162,6 @@ def _read_fresh(fields: Fields) -> int:
     section = fields.section("fresh_for")
     if section is None:
         return 0
-    days = section.whole("days", least=1)
+    days = section.whole("days", least=1, most=MOST_DAYS)
     section.done()
     return days
