@@ -12,11 +12,11 @@ from gateway.domain.reminder import Reminder
 from gateway.domain.ruling import Decision, Finding, Look, Ruling, Weighed
 from gateway.pipeline.files import consents_of, digest, facts_of
 from gateway.pipeline.view import House, View
-from gateway.policy.facts import Candidate, Case, State, Written
+from gateway.policy.facts import Candidate, Case, Written
 from gateway.policy.judge import judge
 from gateway.policy.rules.base import Rule
 from gateway.policy.rules.content import Content
-from gateway.policy.stops import OPTED_OUT, exemptions, stop_rule, stopped
+from gateway.policy.stops import OPTED_OUT, Stopped, explicit_stop
 from gateway.rendering.render import Rendered
 
 _SUPPRESSING = frozenset({"opted_out", "stopped", "no_consent", "content"})
@@ -61,16 +61,13 @@ def weigh(view: View, house: House, channel: Channel, look: Look) -> Answer:
     history, states = facts_of(view.person, view.household, view.now)
     candidate = _candidate(view.reminder, channel, house, consents_of(view.person, channel, view.now))
     rules = house.policy.rules_on(look.jurisdictions, candidate)
-    if states:
-        exempt = exemptions(house.policy.rules_for(look.jurisdictions), candidate, view.now)
-        if stop := stopped(states, candidate, view.now, exempt):
-            rule = stop_rule(rules, stop, candidate, view.now)
-            look.weighed.append(_entry(candidate, house, "deny", None, [rule or f"stop:{stop.state}"], ()))
-            return Forbidden(_stop_reason(stop, rule))
     case = Case(
         candidate=candidate, zones=look.zones, history=history, states=states,
         written=_message(view, channel, house, rules), inferred=look.inferred,
     )  # fmt: skip
+    if stop := explicit_stop(house.policy, look.jurisdictions, case, view.now):
+        look.weighed.append(_entry(candidate, house, "deny", None, [stop.name], ()))
+        return Forbidden(_stop_reason(stop))
     ruling = judge(rules, case, view.now)
     warned = [finding.rule for finding in ruling.findings if not finding.blocks]
     look.weighed.append(_entry(candidate, house, ruling.decision, ruling.earliest, ruling.blocked_by, warned))
@@ -135,6 +132,7 @@ def _reason(finding: Finding, until: Instant | None) -> Reason:
     return Reason(code=finding.code, message=f"{finding.rule}: {finding.source}", rule=finding.rule, until=until)
 
 
-def _stop_reason(stop: State, rule: str | None) -> Reason:
-    code = OPTED_OUT if stop.state == OPTED_OUT else "stopped"
-    return Reason(code=code, message=f"the person's state is {stop.state}", rule=rule)
+def _stop_reason(stop: Stopped) -> Reason:
+    word = stop.state.state
+    code = OPTED_OUT if word == OPTED_OUT else "stopped"
+    return Reason(code=code, message=f"the person's state is {word}", rule=stop.rule)

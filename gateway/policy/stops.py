@@ -7,18 +7,43 @@ through their rules, and consents never stop anything.
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from gateway.domain.clock import Instant
 from gateway.policy.facts import Candidate, Case, State
+from gateway.policy.policy import Policy
 from gateway.policy.rules.base import Rule
 from gateway.policy.rules.stop import Stop
 from gateway.policy.states import covers
 
 OPTED_OUT = "opted_out"
+UNRULED = "stop:"
 REASONS = (OPTED_OUT, "cease", "attorney", "bankruptcy", "deceased", "dispute", "moratorium", "paid")
 """The reasons of a `stop` command that need no rule."""
 
 Exempt = Mapping[str, frozenset[str]]
 """State → the purposes that the packs in force exempt from it."""
+
+
+class Stopped(Struct, frozen=True):
+    """The person's own word against a contact, and the rule that gives its legal source, if one in force does."""
+
+    state: State
+    rule: str | None
+
+    @property
+    def name(self) -> str:
+        """Under which it is recorded: the rule's, or `stop:opted_out`."""
+        return self.rule or f"{UNRULED}{self.state.state}"
+
+
+def explicit_stop(policy: Policy, jurisdictions: tuple[str, ...], case: Case, at: Instant) -> Stopped | None:
+    """What the person said that forbids this contact, whatever the rules say of it; asked before them."""
+    if not case.states:
+        return None
+    rules = policy.rules_for(jurisdictions)
+    state = stopped(case.states, case.candidate, at, exemptions(rules, case.candidate, at))
+    return None if state is None else Stopped(state, _rule_of(rules, state, case.candidate, at))
 
 
 def stopped(states: Sequence[State], candidate: Candidate, at: Instant, exempt: Exempt | None = None) -> State | None:
@@ -43,8 +68,7 @@ def exemptions(rules: Sequence[Rule], candidate: Candidate, at: Instant) -> Exem
     return found
 
 
-def stop_rule(rules: Sequence[Rule], state: State, candidate: Candidate, at: Instant) -> str | None:
-    """The rule that gives the legal source of a stop, if one in force names its state."""
+def _rule_of(rules: Sequence[Rule], state: State, candidate: Candidate, at: Instant) -> str | None:
     case = Case(candidate=candidate, zones=("UTC",), states=(state,))
     named = (rule for rule in rules if isinstance(rule, Stop) and rule.holds_at(at) and rule.selects(candidate))
     return next((rule.id for rule in named if rule.opens_for(case, at) != at), None)

@@ -19,8 +19,9 @@ from gateway.pipeline.weigh import new_look, weigh
 from gateway.policy.judge import knows_time
 from gateway.policy.judge import weigh as every_rule
 from gateway.policy.policy import Policy
+from gateway.policy.stops import UNRULED
 from gateway.queries.concerns import Unconcerned, unconcerned
-from gateway.queries.decide import STOP, Decided, decide
+from gateway.queries.decide import Decided, decide
 from gateway.queries.packs import Made, Shelf
 from gateway.queries.recorded import Recorded, candidate_of, cases_of_track
 from gateway.queries.records import Files, Held
@@ -229,7 +230,7 @@ def _beyond_rules(recorded: Recorded, language: Language) -> list[RuleStory]:
     found = [
         RuleStory(rule=name, verdict="blocks", recorded=True, sentence=explicit(name, told), kind="stop")
         for name in recorded.decided.blocked_by
-        if name.startswith(STOP)
+        if name.startswith(UNRULED)
     ]
     if not knows_time(recorded.case):
         found.append(RuleStory(rule="zone", verdict="blocks", recorded=True, sentence=told.say("zone"), kind="zone"))

@@ -8,8 +8,8 @@ from msgspec import Struct
 from gateway.domain.clock import Instant, format_instant, parse_instant
 from gateway.domain.ruling import Finding
 from gateway.domain.walltime import date_of, day_of
+from gateway.policy.stops import UNRULED
 from gateway.queries.concerns import Unconcerned
-from gateway.queries.decide import STOP
 from gateway.queries.moments import moment, within
 from gateway.queries.words import Language, listed, say, term
 
@@ -75,7 +75,7 @@ def sentence(finding: Finding, told: Told) -> str:
 
 def explicit(name: str, told: Told) -> str:
     """For `stop:<state>`, the record of a stop that no rule names."""
-    return told.say("stop.explicit", name=name, state=told.term("state", name.removeprefix(STOP)))
+    return told.say("stop.explicit", name=name, state=told.term("state", name.removeprefix(UNRULED)))
 
 
 def not_concerned(why: Unconcerned, language: Language) -> str:

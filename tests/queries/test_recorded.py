@@ -12,10 +12,10 @@ from gateway.policy.facts import Case
 from gateway.policy.judge import judge
 from gateway.policy.pack import Pack
 from gateway.policy.policy import Policy
-from gateway.policy.stops import REASONS
+from gateway.policy.stops import REASONS, UNRULED
 from gateway.policy.vectors import read_case, read_rules
 from gateway.queries.concerns import unconcerned
-from gateway.queries.decide import STOP, Decided, decide
+from gateway.queries.decide import Decided, decide
 from gateway.queries.explain import channel_story
 from gateway.queries.packs import Made
 from gateway.queries.recorded import Recorded, read_line, write_line
@@ -46,9 +46,9 @@ def test_what_is_explained_agrees_with_what_the_judge_says(vector: dict[str, Any
     assert story.agrees is True
     rules = policy.rules_for(("US",))
     ruling = judge(rules, case, recorded.at)
-    blocking = [rule.rule for rule in story.rules if rule.verdict == "blocks" and not rule.rule.startswith(STOP)]
+    blocking = [rule.rule for rule in story.rules if rule.verdict == "blocks" and not rule.rule.startswith(UNRULED)]
     assert sorted(blocking) == sorted(ruling.blocked_by), "a rule that blocks is told, and no other is told to block"
-    told = [rule.rule for rule in story.rules if not rule.rule.startswith(STOP)]
+    told = [rule.rule for rule in story.rules if not rule.rule.startswith(UNRULED)]
     assert sorted([*told, *(other.rule for other in story.unconcerned)]) == sorted(rule.id for rule in rules)
     stops = [state.state for state in case.states if state.state in REASONS]
     if not stops:
