@@ -88,4 +88,4 @@ def _claim_files(change: Change, errand: Errand, go: Go, keys: Keys) -> None:
     change.files.append(FileWrite(keys.person(m.tenant, m.recipient), own, puts, go.prune, go.life_ms))
     if m.household:
         household = keys.household(m.tenant, m.household)
-        change.files.append(FileWrite(household, shared, go.contact, (), FILE_LIFE_MS))
+        change.files.append(FileWrite(household, shared, go.contact, (), go.shared_life_ms))

@@ -162,6 +162,9 @@ class Go(Struct):
     receipts: list[Receipt]
     prune: list[str]
     life_ms: int
+    """how long the person's file is kept from now on, 0 for ever"""
+    shared_life_ms: int
+    """the household's"""
     versions: tuple[int, int]
     """of the person's file and the household's"""
 

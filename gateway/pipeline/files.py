@@ -10,11 +10,11 @@ from msgspec import Struct
 from channels.contract import Channel, PushTarget
 from gateway.domain.clock import DAY, Instant
 from gateway.policy.facts import PastContact, State
+from gateway.policy.policy import LOOK_BACK_MS, Memory
 from gateway.policy.states import covers
+from gateway.policy.tally import counted
 
-LOOK_BACK_MS = 65 * DAY
-"""No rule looks further back than the horizon of a judgement; a hand-over brings contacts of 40 days."""
-FILE_LIFE_MS = 70 * DAY
+FILE_LIFE_MS = LOOK_BACK_MS + 5 * DAY
 
 _contacts: msgspec.json.Decoder[list[PastContact]] = msgspec.json.Decoder(list[PastContact])
 _states: msgspec.json.Decoder[list[State]] = msgspec.json.Decoder(list[State])
@@ -35,18 +35,35 @@ class PersonFile(Struct, frozen=True):
     state_names: tuple[str, ...] = ()
     household: str | None = None
 
-    def outdated(self, now: Instant) -> list[str]:
+    def outdated(self, now: Instant, memory: Memory) -> list[str]:
         """The fields that no rule looks at any more."""
         horizon = now - LOOK_BACK_MS
-        return [name for name, contact in zip(self.names, self.contacts, strict=True) if contact.at < horizon]
+        return [
+            name
+            for name, contact in zip(self.names, self.contacts, strict=True)
+            if contact.at < horizon and contact.at < now - remembered(contact, memory)
+        ]
 
-    @property
-    def life_ms(self) -> int:
+    def life_ms(self, memory: Memory, latest: PastContact) -> int:
         """How long the file must be kept from now on; 0 is for ever, because a state may hold for ever."""
-        return 0 if self.states else FILE_LIFE_MS
+        if self.states:
+            return 0
+        if not memory:
+            return FILE_LIFE_MS
+        return max(life_of(contact, memory) for contact in (*self.contacts, latest))
 
 
 EMPTY = PersonFile()
+
+
+def remembered(contact: PastContact, memory: Memory) -> int:
+    """For how long (ms) some rule looks at such a contact."""
+    return max((back for counts, back in memory if counted(counts, contact)), default=0)
+
+
+def life_of(contact: PastContact, memory: Memory) -> int:
+    """How long a file must be kept because of a contact that was just made, in ms."""
+    return FILE_LIFE_MS - LOOK_BACK_MS + max(LOOK_BACK_MS, remembered(contact, memory))
 
 
 def read_file(flat: list[bytes]) -> PersonFile:

@@ -16,7 +16,7 @@ from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
 from gateway.domain.errors import Fault
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import read_record
-from gateway.pipeline.files import FILE_LIFE_MS, PersonFile, Unreadable, digest, read_file, write_contact, write_state
+from gateway.pipeline.files import PersonFile, Unreadable, digest, life_of, read_file, write_contact, write_state
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.reports import Reports
@@ -129,9 +129,10 @@ class Intake:
         )  # fmt: skip
         puts, drops = write_contact(f"x:{contact.id}", fact), _placeholder(record)
         own = (*puts, "h", contact.household) if contact.household else puts
-        files = [FileWrite(keys.person(tenant, contact.recipient_id), -1, own, drops, -FILE_LIFE_MS)]
+        life = -life_of(fact, self.context.house.policy.memory())
+        files = [FileWrite(keys.person(tenant, contact.recipient_id), -1, own, drops, life)]
         if household:
-            files.append(FileWrite(keys.household(tenant, household), -1, puts, drops, -FILE_LIFE_MS))
+            files.append(FileWrite(keys.household(tenant, household), -1, puts, drops, life))
         await self.store.commit([Change(files=files)])
 
     async def _person(self, tenant: str, recipient: str, job: str | None = None) -> tuple[PersonFile, str | None]:

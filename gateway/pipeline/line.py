@@ -183,12 +183,13 @@ def _admit(
     claim(track, attempt)
     track.look = admit.look
     household = view.household or EMPTY
+    contact, memory = _contact(reminder, admit.candidate, now), context.house.policy.memory(admit.look.jurisdictions)
     go = Go(
         track=track, attempt=attempt, desk=admit.desk,
         message=_message(reminder, admit, attempt, context.house.desks.targets),
-        contact=write_contact(reference, _contact(reminder, admit.candidate, now)),
-        receipts=receipts, prune=view.person.outdated(now),
-        life_ms=view.person.life_ms, versions=(view.person.version, household.version),
+        contact=write_contact(reference, contact), receipts=receipts, prune=view.person.outdated(now, memory),
+        life_ms=view.person.life_ms(memory, contact), shared_life_ms=household.life_ms(memory, contact),
+        versions=(view.person.version, household.version),
     )  # fmt: skip
     admit.desk.take()
     return go

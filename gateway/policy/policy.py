@@ -5,9 +5,13 @@ from typing import TypeVar
 
 from gateway.policy.facts import Candidate
 from gateway.policy.pack import Pack
-from gateway.policy.rules.base import Rule
+from gateway.policy.rules.base import HORIZON, Rule
 
 HOUSE = "house"
+LOOK_BACK_MS = HORIZON
+"""So long every contact is kept, whatever the rules look at: a changed policy judges by it too."""
+Memory = tuple[tuple[tuple[str, ...], int], ...]
+"""(`counts`, ms): contacts of these channels and events are looked at for so long."""
 T = TypeVar("T")
 
 
@@ -25,6 +29,7 @@ class Policy:
         )
         """the job's `params` by which rules select"""
         self._rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self._memories: dict[tuple[str, ...], Memory] = {}
         self._versions: dict[tuple[str, ...], str] = {}
 
     def rules_for(self, jurisdictions: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -45,6 +50,17 @@ class Policy:
             every = self.rules_for(jurisdictions)
             found = tuple(rule for rule in every if rule.selection.may_select(candidate))
             self._keep(self._rules, key, found)
+        return found
+
+    def memory(self, jurisdictions: tuple[str, ...] | None = None) -> Memory:
+        """What the rules that apply (None: all rules) look back at further than `LOOK_BACK_MS`."""
+        key = ("*",) if jurisdictions is None else jurisdictions
+        found = self._memories.get(key)
+        if found is None:
+            every = [rule for pack in self.packs.values() for rule in pack.rules]
+            rules = every if jurisdictions is None else self.rules_for(jurisdictions)
+            found = tuple({seen for rule in rules for seen in rule.memory() if seen[1] > LOOK_BACK_MS})
+            self._keep(self._memories, key, found)
         return found
 
     def version_for(self, jurisdictions: tuple[str, ...]) -> str:

@@ -102,6 +102,12 @@ class Every(Container[str]):
         return True
 
 
+def counted(counts: tuple[str, ...], contact: PastContact) -> bool:
+    """Whether a contact is of a channel and an event that count, whatever its scope and flags."""
+    events_on, elsewhere = counted_events(counts)
+    return contact.event in events_on.get(contact.channel, elsewhere)
+
+
 @lru_cache(maxsize=1024)
 def counted_events(counts: tuple[str, ...]) -> tuple[dict[str, Container[str]], Container[str]]:
     """The events that count on each channel that is named, and those that count on every other channel."""

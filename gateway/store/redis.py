@@ -73,7 +73,7 @@ class FileWrite(Struct, frozen=True):
     """field, value, field, value …"""
     drops: Sequence[str] = ()
     ttl_ms: int = 0
-    """0: for ever; negative: so long, unless the file is kept for ever"""
+    """0: for ever; negative: at least so long"""
 
 
 class Change(Struct, kw_only=True):

@@ -4,7 +4,7 @@ A kind answers two questions about one moment (`_opens`, `_stays`) and says what
 and effective dates are dealt with here, so that a kind knows nothing of them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -28,6 +28,8 @@ FORCES = ("statute", "guidance", "self-regulation", "provider", "house")
 STATUSES = ("verified", "secondary", "unverified")
 WARN = "warn"
 OTHERWISE = ("defer", "drop", "next_channel", "approve", WARN)
+EVER = 3 * 366 * DAY
+"""How long an event is kept that counts however long it is past: 12 CFR 1006.100 asks for records of three years."""
 _EARLIEST_DATE = 14 * HOUR
 _LATEST_DATE = 12 * HOUR
 """A local date begins at most this long before and after its midnight in UTC."""
@@ -124,6 +126,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     def idle(self, case: Case) -> bool:
         """Whether the rule surely never blocks this case, at whatever moment, because what it looks at is empty."""
         return False
+
+    def memory(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """The events that the rule looks back at (as `counts`), and how far, in ms; so long they must be kept."""
+        return iter(())
 
     def figures(self, case: Case, at: Instant) -> dict[str, Any]:
         """What the rule counted or compared at the moment, ready for JSON."""

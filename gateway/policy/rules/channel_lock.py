@@ -1,5 +1,6 @@
 """`channel_lock`: for the rest of a week in which one channel was used, every other channel is closed."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
 
@@ -26,6 +27,9 @@ class ChannelLock(Rule, frozen=True, kw_only=True):
         if week.unit != "week":
             fields.wrong("calendar", "must be week; no other calendar can lock a channel yet")
         return {"week": week, "tally": read_tally(fields)}
+
+    def memory(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        yield self.tally.counts, self.week.longest
 
     def idle(self, case: Case) -> bool:
         return not case.history

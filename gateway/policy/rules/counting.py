@@ -1,11 +1,12 @@
 """What `cap`, `cooloff` and `spacing` share: at most so many counted contacts within some time of the past."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Any
 
 from gateway.domain.clock import Instant
 from gateway.policy.facts import Case, PastContact
-from gateway.policy.rules.base import HORIZON, Rule, shown
+from gateway.policy.rules.base import EVER, HORIZON, Rule, shown
 from gateway.policy.tally import Tally
 from gateway.policy.within import Within
 
@@ -53,6 +54,11 @@ class Counting(Rule, frozen=True, kw_only=True):
             if self._frees(zones, times, time) > time:
                 return time
         return None
+
+    def memory(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        yield self.tally.counts, self.within.longest
+        if self.after is not None:
+            yield self.after.counts, EVER
 
     def idle(self, case: Case) -> bool:
         return not case.history and self.max > 0

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from gateway.domain.clock import Instant
+from gateway.domain.clock import DAY, Instant
 from gateway.domain.walltime import Day, day_of, day_start, weekday
 from gateway.policy.facts import Case
 from gateway.policy.fields import MOST_DAYS, Fields
 from gateway.policy.holidays import Holidays
-from gateway.policy.rules.base import HORIZON, Common, Rule, leap, shown
+from gateway.policy.rules.base import EVER, HORIZON, Common, Rule, leap, shown
 from gateway.policy.states import matching_states, read_match
 from gateway.policy.tally import Tally, read_counts, read_scope
 
@@ -63,6 +63,10 @@ class Require(Rule, frozen=True, kw_only=True):
             excepting = frozenset(fields.words("except"))
             found["tally"] = Tally(read_counts(fields, "event"), read_scope(fields), excepting)
         return found
+
+    def memory(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        if self.tally is not None:
+            yield self.tally.counts, (self.fresh + 2) * DAY if self.fresh else EVER
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
         zones = self.zones(case)

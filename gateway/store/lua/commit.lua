@@ -4,7 +4,7 @@
 --         a change is {record, files, outputs, schedule, ack, waiting, puts}:
 --           record   nil or {position, text seen or false, text to write or false, ttl ms}
 --           files    {{position, version seen or -1, {field, value, …}, {field to delete, …}, ttl ms, 0 for ever,
---                    or negative: so long, unless the file is kept for ever}, …}
+--                    or negative: at least so long}, …}
 --           outputs  {{position of stream, field, value, …}, …}
 --           schedule nil or {position of schedule, member, due ms or -1 to leave it}
 --           ack      nil or {position of stream, entry id}
@@ -42,7 +42,10 @@ local function write_file(file)
   local version = redis.call('HINCRBY', key, 'v', 1)
   if file[5] > 0 then redis.call('PEXPIRE', key, file[5])
   elseif file[5] == 0 then redis.call('PERSIST', key)
-  elseif version == 1 or redis.call('PTTL', key) > 0 then redis.call('PEXPIRE', key, -file[5]) end
+  else
+    local left = redis.call('PTTL', key)
+    if version == 1 or (left >= 0 and left < -file[5]) then redis.call('PEXPIRE', key, -file[5]) end
+  end
 end
 
 local function write(change)
