@@ -17,7 +17,8 @@ that a debt collector writes (12 CFR 1006.18(e))."""
 _WORDED = {"opt_out": OPT_OUT, "debt_collector": DEBT_COLLECTOR}
 _TOLD = {"sender": "creditor", "contact": "contact_phone"}
 NOTHING = Phrases({})
-_TAG = re.compile(r"<(style|script)\b.*?</\1\s*>|<[^>]*>", re.S | re.I)
+_UNSEEN = re.compile(r"<(style|script)\b.*?</\1\s*>", re.S | re.I)
+_TAG = re.compile(r"<[^>]*>")
 
 
 class Content(Rule, frozen=True, kw_only=True):
@@ -45,33 +46,35 @@ class Content(Rule, frozen=True, kw_only=True):
         return case.written is None
 
     def _opens(self, case: Case, at: Instant) -> Instant | None:
-        return at if case.written is None or not any(self._faults(case, case.written).values()) else None
+        return at if case.written is None or self._passes(case, case.written) else None
 
     def _closes(self, case: Case, at: Instant) -> Instant | None:
         return None
 
-    def _faults(self, case: Case, written: Written) -> dict[str, list[str]]:
-        key = ("content", self.pack, self.id)
-        known: dict[str, list[str]] | None = case.memo.get(key)
-        if known is None:
-            known = case.memo[key] = self._look(case, written)
-        return known
-
-    def _look(self, case: Case, written: Written) -> dict[str, list[str]]:
-        bodies = _bodies(case, written)
-        return {
-            "missing": [name for name in self.require if not all(_says(name, body, case) for body in bodies)],
-            "forbidden": sorted({word for body in bodies for word in self.forbid.found(written.locale, body)}),
-            "betrays_debt": betrays_debt(bodies[0], written.locale) if self.lock_screen else [],
-        }
+    def _passes(self, case: Case, written: Written) -> bool:
+        bodies, locale = _bodies(case, written), written.locale
+        for body in bodies:
+            if self.forbid.found(locale, body):
+                return False
+            for notice in self.require:
+                if not _says(notice, body, case):
+                    return False
+        return not (self.lock_screen and betrays_debt(bodies[0], locale))
 
     def code(self, case: Case, at: Instant) -> str:
         return "content"
 
     def figures(self, case: Case, at: Instant) -> dict[str, Any]:
-        if case.written is None:
+        written = case.written
+        if written is None:
             return {}
-        return {"locale": case.written.locale, **self._faults(case, case.written)}
+        bodies = _bodies(case, written)
+        return {
+            "locale": written.locale,
+            "missing": [name for name in self.require if not all(_says(name, body, case) for body in bodies)],
+            "forbidden": sorted({word for body in bodies for word in self.forbid.found(written.locale, body)}),
+            "betrays_debt": betrays_debt(bodies[0], written.locale) if self.lock_screen else [],
+        }
 
 
 def _phrases(fields: Fields, language: str) -> tuple[str, ...]:
@@ -86,9 +89,15 @@ def _bodies(case: Case, written: Written) -> list[str]:
     bodies: list[str] | None = case.memo.get("bodies")
     if bodies is None:
         title = written.title or ""
-        forms = [written.text] + ([html.unescape(_TAG.sub(" ", written.html))] if written.html else [])
+        forms = [written.text] + ([_as_read(written.html)] if written.html else [])
         bodies = case.memo["bodies"] = [plain(f"{title} {form}") for form in forms]
     return bodies
+
+
+def _as_read(page: str) -> str:
+    if "</style" in page or "</script" in page:
+        page = _UNSEEN.sub(" ", page)
+    return html.unescape(_TAG.sub(" ", page))
 
 
 def _says(notice: str, body: str, case: Case) -> bool:
