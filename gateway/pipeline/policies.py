@@ -6,20 +6,20 @@ judged it is in force; so from the moment of publication nobody is contacted by 
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from gateway.domain.clock import Clock, format_instant
 from gateway.pipeline.metrics import Metrics
-from gateway.policy.folder import Folder, marks_of, read_folder
+from gateway.policy.folder import Folder, Marks, marks_of, read_at_rest
 from gateway.policy.pack import Pack, parse_pack, run_examples
 from gateway.policy.policy import Policy
 from gateway.store.keys import RULED
 from gateway.store.policies import Offer, Offered, in_force, name_of, publication, publish, texts_of
 from gateway.store.redis import Store, StoreError
 
-LOOK_S = 0.25
+LOOK_S = 0.2
+"""A change is taken up when the folder looks the same at two looks: whoever writes it may be in the middle."""
 
 log = structlog.get_logger("gateway.policies")
 
@@ -38,7 +38,8 @@ class Policies:
     def __init__(self, store: Store, folder: Path, clock: Clock, metrics: Metrics) -> None:
         self.store, self.folder, self.clock, self.metrics = store, folder, clock, metrics
         self._adopted = Policy({})
-        self._marks: Any = None
+        self._marks: Marks = ()
+        """of the folder that was offered last"""
 
     async def begin(self) -> Policy:
         """The policy to start with: the folder's, unless a later one is in force. A folder with a mistake in it changes
@@ -59,11 +60,13 @@ class Policies:
 
     async def watch(self) -> None:
         """Runs until it is cancelled: sees every change of the folder, and what others publish."""
+        before = self._marks
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                name = await in_force(self.store)
-                if name is None or self._marks != await asyncio.to_thread(marks_of, self.folder):
+                name, marks = await in_force(self.store), await asyncio.to_thread(marks_of, self.folder)
+                at_rest, before = marks == before, marks
+                if name is None or (at_rest and marks != self._marks):
                     await self._offer()
                 elif name != self._adopted.published:
                     await self.adopt(name)
@@ -74,8 +77,7 @@ class Policies:
 
     async def _offer(self) -> tuple[str, ...]:
         """Publishes the folder as it is now, if it is whole; what is wrong with it."""
-        marks = await asyncio.to_thread(marks_of, self.folder)
-        folder = await asyncio.to_thread(read_folder, self.folder)
+        marks, folder = await asyncio.to_thread(read_at_rest, self.folder)
         policy = await asyncio.to_thread(folder.policy)
         self.metrics.policy_faults.set(len(policy.faults))
         if policy.faults:

@@ -35,7 +35,10 @@ class Folder(Struct, frozen=True, kw_only=True):
         return Policy(packs, tuple(faults))
 
 
-def marks_of(path: Path) -> tuple[tuple[str, int, int, int], ...]:
+Marks = tuple[tuple[str, int, int, int], ...]
+
+
+def marks_of(path: Path) -> Marks:
     """Name, change time, size and inode of everything in the folder that may be a pack: equal while nothing changed."""
     found = []
     for file in [path, *sorted(path.glob("*.y*ml"))]:
@@ -46,6 +49,14 @@ def marks_of(path: Path) -> tuple[tuple[str, int, int, int], ...]:
         else:
             found.append((file.name, seen.st_ctime_ns, seen.st_size, seen.st_ino))
     return tuple(found)
+
+
+def read_at_rest(path: Path) -> tuple[Marks, Folder]:
+    """The folder, read while nothing in it changed, and its marks: half of a pack may be a pack with rules missing."""
+    while True:
+        marks, folder = marks_of(path), read_folder(path)
+        if marks_of(path) == marks:
+            return marks, folder
 
 
 def read_folder(path: Path) -> Folder:

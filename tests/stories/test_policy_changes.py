@@ -141,3 +141,20 @@ async def test_a_rule_with_a_date_begins_at_its_instant_without_any_change(world
         await world.receipts.until(lambda: bool(world.receipts.job("after")))
         told = world.receipts.job("after")[0]
         assert (told["status"], told["reason"]["rule"]) == ("deferred", "house.later")
+
+
+async def test_a_pack_that_is_still_being_written_is_left_alone(world: World) -> None:
+    """The first half of a pack is a pack: one whose last rule is missing."""
+    folder = packs(world)
+    write(folder, CLOSED, "v1")
+    whole = (folder / "house.yaml").read_text()
+    world.configure(policies=folder)
+    async with world.worker():
+        assert await statuses_of(world, "before", 5) == {("deferred", "house@v1")}
+        for turn in range(15):
+            (folder / "house.yaml").write_text(whole[: whole.index("  - id: house.hours")] + f"# {turn}\n")
+            await asyncio.sleep(0.1)
+        (folder / "house.yaml").write_text(whole.replace("version: v1", "version: v2"))
+        await asyncio.sleep(1)
+        assert await statuses_of(world, "after", 5) == {("deferred", "house@v2")}
+    assert len(await world.redis.hkeys(world.keys.packs)) == 2  # type: ignore[misc]
