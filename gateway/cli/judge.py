@@ -1,6 +1,7 @@
 """`gateway judge`: the worked cases of a vector file, judged by the rules that stand in it."""
 
 import argparse
+import codecs
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def run(chosen: argparse.Namespace) -> int:
-    data = read_bytes(chosen.file)
+    data = read_bytes(chosen.file).removeprefix(codecs.BOM_UTF8)
     try:
         judged = list(judge_file(data))
         expected = _expected(data)
@@ -32,7 +33,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise Quit(f"{chosen.file}: {error}") from None
     except RecursionError:
         raise Quit(f"{chosen.file}: is nested too deeply for a vector file") from None
-    except (OverflowError, OSError, TypeError) as error:  # what no calendar can hold, or an `expect` of another shape
+    except (OverflowError, OSError, TypeError) as error:  # what no calendar can hold
         raise Quit(f"{chosen.file}: has a case that cannot be judged: {error}") from None
     for answer, _ in judged:
         print(_written(answer))

@@ -41,7 +41,7 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     household: str | None = None
     creditor: str | None = None
     collector: str | None = None
-    weekly: dict[str, list[str]] | None = None
+    weekly: dict[str, list[str] | str] | None = None
 
 
 class Candidate(Struct, frozen=True, kw_only=True):

@@ -42,15 +42,25 @@ def judge_file(data: bytes) -> Iterator[tuple[dict[str, Any], bool]]:
 
 
 def _answer(vector: dict[str, Any], case: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    expect = case.get("expect")
     try:
-        answer = judge_case({**vector, **case.get("override", {})}, case)
+        answer = judge_case({**vector, **(case.get("override") or {})}, case)
+        agrees = _agrees(answer, case.get("expect"))
     except KeyError as error:
-        answer = {**UNJUDGED, "error": f"{error} is missing"}
-    except (TypeError, ValueError, AttributeError) as error:
-        answer = {**UNJUDGED, "error": str(error)}
-    agrees = "error" not in answer and (expect is None or all(answer.get(key) == expect[key] for key in expect))
+        answer, agrees = {**UNJUDGED, "error": f"{error} is missing"}, False
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        answer, agrees = {**UNJUDGED, "error": str(error)}, False
     return {"case": case.get("case"), **answer}, agrees
+
+
+def _agrees(answer: Mapping[str, Any], expect: Any) -> bool:
+    """Whether the answer has all that is expected, times compared as times."""
+    if expect is None:
+        return True
+    if not isinstance(expect, Mapping):
+        raise VectorError("expect must be a mapping of decision, earliest and blocked_by")
+    earliest = expect.get("earliest")
+    wanted = {**expect, "earliest": _written(parse_instant(earliest))} if isinstance(earliest, str) else expect
+    return all(answer.get(key) == wanted[key] for key in wanted)
 
 
 def judge_case(vector: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +75,7 @@ def judge_case(vector: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, 
 
 
 def read_rules(vector: Mapping[str, Any]) -> tuple[Rule, ...]:
-    holidays = {name: _days(dates) for name, dates in vector.get("holidays", {}).items()}
+    holidays = {name: _days(dates) for name, dates in (vector.get("holidays") or {}).items()}
     rules = []
     for raw in vector["rules"]:
         rule, faults = read_rule(raw, Common(holidays=holidays))
@@ -77,15 +87,20 @@ def read_rules(vector: Mapping[str, Any]) -> tuple[Rule, ...]:
 
 def read_case(vector: Mapping[str, Any], case: Mapping[str, Any]) -> Case:
     return Case(
-        candidate=msgspec.convert(case["candidate"], Candidate, strict=False),
+        candidate=msgspec.convert(_told(case["candidate"]), Candidate, strict=False),
         zones=tuple(vector["zones"]),
-        history=tuple(read_contact(raw) for raw in vector.get("history", ())),
-        states=tuple(read_state(raw) for raw in vector.get("states", ())),
+        history=tuple(read_contact(raw) for raw in vector.get("history") or ()),
+        states=tuple(read_state(raw) for raw in vector.get("states") or ()),
     )
 
 
+def _told(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that say something: null is as good as a key that is not there."""
+    return {key: value for key, value in raw.items() if value is not None}
+
+
 def read_contact(raw: Mapping[str, Any]) -> PastContact:
-    return msgspec.convert({**raw, "at": parse_instant(raw["at"])}, PastContact)
+    return msgspec.convert({**_told(raw), "at": parse_instant(raw["at"])}, PastContact)
 
 
 def read_state(raw: Mapping[str, Any]) -> State:

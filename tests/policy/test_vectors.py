@@ -97,3 +97,29 @@ def test_a_case_that_cannot_be_judged_is_denied_and_says_why(case: Raw, rules: l
     assert answer["decision"] == "deny"
     assert sentence in answer["error"]
     assert not agrees
+
+
+def test_what_is_null_is_as_good_as_not_there_and_times_are_compared_as_times() -> None:
+    slots = {"state": "busy", "from": None, "until": None, "weekly": {"mon-sun": "10:00-12:00"}}
+    rule = {"id": "r", "kind": "blackout", "source": "s", "status": "verified", "states": ["busy"], "force": None}
+    contact = {"at": "2026-01-01T00:00:00+01:00", "channel": "sms", "event": "sent", "direction": None, "flags": None}
+    case = {
+        "case": "A", "at": "2026-01-01T10:00:00.000Z", "override": None,
+        "candidate": {"channel": "sms", "flags": None, "params": None, "account": None},
+        "expect": {"decision": "defer", "earliest": "2026-01-01T12:00:00.000Z", "blocked_by": ["r"]},
+    }  # fmt: skip
+    vector = {"rules": [rule], "zones": ["UTC"], "holidays": None, "history": [contact], "states": [slots]}
+    document = {"vectors": [{**vector, "cases": [case]}, {**vector, "history": None, "states": None, "cases": [case]}]}
+    first, second = judge_file(json.dumps(document).encode())
+    assert first == (
+        {"case": "A", "decision": "defer", "earliest": "2026-01-01T12:00:00Z", "blocked_by": ["r"]}, True,
+    )  # fmt: skip
+    assert (second[0]["decision"], second[1]) == ("allow", False)
+
+
+def test_an_expectation_that_is_none_costs_its_case_and_no_other() -> None:
+    case = {"case": "A", "at": "2026-01-01T10:00:00Z", "candidate": {"channel": "sms"}}
+    document = {"vectors": [{"rules": [], "zones": ["UTC"], "cases": [{**case, "expect": ["allow"]}, case]}]}
+    (answer, agrees), (_, other) = judge_file(json.dumps(document).encode())
+    assert "expect must be a mapping" in answer["error"]
+    assert (agrees, other) == (False, True)
