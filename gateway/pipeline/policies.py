@@ -5,6 +5,7 @@ judged it is in force; so from the moment of publication nobody is contacted by 
 """
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import structlog
@@ -15,11 +16,25 @@ from gateway.policy.folder import Folder, Marks, marks_of, read_at_rest
 from gateway.policy.pack import Pack, parse_pack, run_examples
 from gateway.policy.policy import Policy
 from gateway.store.keys import RULED
-from gateway.store.policies import Offer, Offered, in_force, name_of, publication, publish, texts_of
+from gateway.store.policies import (
+    Offer,
+    Offered,
+    in_force,
+    mark_woken,
+    name_of,
+    publication,
+    publish,
+    texts_of,
+    woken,
+)
 from gateway.store.redis import Store, StoreError
 
 LOOK_S = 0.2
 """A change is taken up when the folder looks the same at two looks: whoever writes it may be in the middle."""
+LOOSER_S = 3.0
+"""How long a folder must be at rest before it takes a rule away: every third beginning of a pack is a pack too."""
+ORPHANED_LOOKS = 15
+"""after so many looks anybody wakes what waits: the process that published ended before it did"""
 
 log = structlog.get_logger("gateway.policies")
 
@@ -40,11 +55,22 @@ class Policies:
         self._adopted = Policy({})
         self._marks: Marks = ()
         """of the folder that was offered last"""
+        self._refused = False
+        self._published: str | None = None
+        self._woken: str | None = None
+        self._orphaned = 0
 
     async def begin(self) -> Policy:
         """The policy to start with: the folder's, unless a later one is in force. A folder with a mistake in it changes
         nothing, but if nothing is in force yet there is nothing to judge by: raises PolicyError."""
-        faults = await self._offer()
+        name = await in_force(self.store)
+        if name is not None:
+            with contextlib.suppress(PolicyError):  # this release cannot read it; the folder's may take its place
+                await self.adopt(name)
+        faults = await self._offer(edited=False, rested_s=0)
+        while faults is None:
+            await asyncio.sleep(LOOSER_S)
+            faults = await self._offer(edited=False, rested_s=LOOSER_S)
         name = await in_force(self.store)
         if name is None:
             raise PolicyError(*faults)
@@ -60,51 +86,85 @@ class Policies:
 
     async def watch(self) -> None:
         """Runs until it is cancelled: sees every change of the folder, and what others publish."""
-        before = self._marks
+        loop = asyncio.get_running_loop()
+        seen, since = self._marks, loop.time()
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                name, marks = await in_force(self.store), await asyncio.to_thread(marks_of, self.folder)
-                at_rest, before = marks == before, marks
-                if name is None or (at_rest and marks != self._marks):
-                    await self._offer()
-                elif name != self._adopted.published:
-                    await self.adopt(name)
+                marks = await asyncio.to_thread(marks_of, self.folder)
+                if marks != seen:
+                    seen, since = marks, loop.time()
+                else:
+                    await self._look(marks != self._marks, loop.time() - since)
             except PolicyError as error:
                 log.error("policy_unreadable", faults=error.faults)
             except (StoreError, OSError) as error:
                 log.warning("store_trouble", what="policies", error=type(error).__name__)
 
-    async def _offer(self) -> tuple[str, ...]:
-        """Publishes the folder as it is now, if it is whole; what is wrong with it."""
+    async def _look(self, changed: bool, rested_s: float) -> None:
+        """What there is to do about a folder at rest and the policy in force."""
+        name = await in_force(self.store)
+        if changed or (name is None and not self._refused):
+            await self._offer(edited=changed, rested_s=rested_s)
+        elif name is not None:
+            await self.adopt(name)
+            await self._wake(name)
+
+    async def _offer(self, edited: bool, rested_s: float) -> tuple[str, ...] | None:
+        """Publishes the folder as it is now, if it is whole; what is wrong with it, or None if it is too early to say.
+        An edit that this process saw wins; a folder that it finds when it starts does not if its age is behind."""
         marks, folder = await asyncio.to_thread(read_at_rest, self.folder)
         policy = await asyncio.to_thread(folder.policy)
-        self.metrics.policy_faults.set(len(policy.faults))
-        if policy.faults:
-            log.error("policy_refused", faults=policy.faults, policy=self._adopted.published)
+        faults = (*policy.faults, *await self._gone(folder))
+        if not faults and rested_s < LOOSER_S and not self._adopted.rules <= policy.rules:
+            return None
+        self.metrics.policy_faults.set(len(faults))
+        if faults:
+            log.error("policy_refused", faults=faults, policy=self._adopted.published)
         else:
-            await self._publish(folder, policy)
-        self._marks = marks
-        return policy.faults
+            await self._publish(folder, policy, edited)
+        self._marks, self._refused = marks, bool(faults)
+        return faults
 
-    async def _publish(self, folder: Folder, policy: Policy) -> None:
+    async def _gone(self, folder: Folder) -> list[str]:
+        """Packs in force that came from this folder and are not there any more: a share that is not mounted must not
+        lift the law."""
+        held = await publication(self.store, self._adopted.published or "")
+        if held is None or held.path != folder.path:
+            return []
+        why = "is in force and not here any more; to withdraw it, leave it with `rules: []`"
+        return [f"{folder.path}/{code}.yaml: {why}" for code in held.packs if code not in folder.texts]
+
+    async def _publish(self, folder: Folder, policy: Policy, edited: bool) -> None:
         offer = Offer(
-            name=name_of(folder.texts), texts=folder.texts, path=folder.path, age=folder.age,
+            name=name_of(folder.texts), texts=folder.texts, path=folder.path, age=folder.age, edited=edited,
             labels={pack.code: pack.label for pack in policy.packs.values()}, at=format_instant(self.clock.now()),
         )  # fmt: skip
         match await publish(self.store, offer):
             case Offered.PUBLISHED:
+                self._published = offer.name
                 log.info("policy_published", policy=offer.name, count=len(offer.texts))
-                await self.store.wake(RULED, self.clock.now())
+                if not offer.texts:
+                    log.error("policy_empty", folder=folder.path, why="no pack forbids anything")
                 await self._prove(list(policy.packs.values()))
             case Offered.OUTDATED:
-                log.warning(
-                    "policy_outdated",
-                    folder=folder.path,
-                    why="this folder, as it was changed later on another host, is in force",
-                )
+                why = "the same folder, changed later, is in force; change a file to put this one in force"
+                log.warning("policy_outdated", folder=folder.path, why=why)
             case Offered.IN_FORCE:
                 pass
+
+    async def _wake(self, name: str) -> None:
+        """What waits because of a rule is judged anew, once: by the process that published, or, if that ended before,
+        by whoever sees it."""
+        if self._woken == name:
+            return
+        if await woken(self.store) != name:
+            self._orphaned += 1
+            if self._published != name and self._orphaned < ORPHANED_LOOKS:
+                return
+            await self.store.wake(RULED, self.clock.now())
+            await mark_woken(self.store, name)
+        self._woken, self._orphaned = name, 0
 
     async def _prove(self, packs: list[Pack]) -> None:
         """An officer's own worked cases do not hold a policy up, but that they disagree must be seen."""

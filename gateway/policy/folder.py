@@ -35,6 +35,7 @@ class Folder(Struct, frozen=True, kw_only=True):
         return Policy(packs, tuple(faults))
 
 
+_TRIES = 20
 Marks = tuple[tuple[str, int, int, int], ...]
 
 
@@ -52,11 +53,13 @@ def marks_of(path: Path) -> Marks:
 
 
 def read_at_rest(path: Path) -> tuple[Marks, Folder]:
-    """The folder, read while nothing in it changed, and its marks: half of a pack may be a pack with rules missing."""
-    while True:
+    """The folder, read if possible while nothing in it changed, and its marks from before: if it did change, they are
+    not those of the next look."""
+    for _ in range(_TRIES):
         marks, folder = marks_of(path), read_folder(path)
         if marks_of(path) == marks:
-            return marks, folder
+            break
+    return marks, folder
 
 
 def read_folder(path: Path) -> Folder:

@@ -48,6 +48,8 @@ def lint(policy: Policy, today: date) -> Lint:
     """Sentences about the packs as they are on a day, each with the pack, and the rule and key where there is one."""
     packs = policy.packs.values()
     faults = [f"{pack.code}: {sentence}" for pack in packs for sentence in _faults(pack, today)]
+    if not packs and not policy.faults:
+        faults.append("policies: the folder holds no packs, so that only a person's own word would forbid anything")
     notes = [f"{pack.code}: {sentence}" for pack in packs for sentence in _notes(pack, today)]
     return Lint((*faults, *_written_twice(packs), *contradictions(policy, today)), tuple(notes))
 

@@ -24,6 +24,8 @@ class Policy:
         self.published = published
         """the name of the publication that it was read from; None if it is a folder's own"""
         self.faults = faults
+        self.rules = frozenset((pack.code, rule.id) for pack in packs.values() for rule in pack.rules)
+        """every rule by its pack and id"""
         self.attributes = frozenset(
             wanted.name for pack in packs.values() for rule in pack.rules for wanted in rule.selection.accounts
         )

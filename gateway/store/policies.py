@@ -18,6 +18,10 @@ POLICY = "policy"
 """The control document's field that names the policy in force."""
 
 
+WOKEN = "woken"
+"""The field of the publications that tells for which policy what waits was woken."""
+
+
 class Published(Struct, frozen=True, kw_only=True):
     """One publication: `packs` are labels by code; `path` and `age` (ns) of the folder that it came from; `at` is
     RFC 3339."""
@@ -29,7 +33,8 @@ class Published(Struct, frozen=True, kw_only=True):
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A folder that somebody wants to have in force. `labels` are the packs' own, by code."""
+    """A folder that somebody wants to have in force. `labels` are the packs' own, by code; `edited` if it was seen to
+    change, which counts for more than any age."""
 
     name: str
     texts: Mapping[str, str]
@@ -37,6 +42,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     path: str
     age: int
     at: str
+    edited: bool = False
 
 
 class Offered(Enum):
@@ -65,6 +71,16 @@ async def publication(store: Store, name: str) -> Published | None:
     return msgspec.json.decode(raw, type=Published) if raw else None
 
 
+async def woken(store: Store) -> str | None:
+    """The policy for whose sake what waits by a rule was last woken."""
+    name = await _any(store).hget(store.keys.policies, WOKEN)
+    return name.decode() if name else None
+
+
+async def mark_woken(store: Store, name: str) -> None:
+    await _any(store).hset(store.keys.policies, WOKEN, name)
+
+
 async def texts_of(store: Store, labels: Mapping[str, str]) -> dict[str, str | None]:
     """The texts of labelled packs, by code; None for one that is not there."""
     if not labels:
@@ -74,19 +90,21 @@ async def texts_of(store: Store, labels: Mapping[str, str]) -> dict[str, str | N
 
 
 async def publish(store: Store, offer: Offer) -> Offered:
-    """Puts a policy in force, unless it came from a folder of the same path that was changed later: a host that has not
-    got the new files yet must not bring the old ones back. A label that is another text's already gets a digest behind
-    it: a receipt's `code@version` must never mean two texts."""
+    """Puts a policy in force, unless it is what a process found when it started, and the same folder as it was changed
+    later is in force: a host that has not got the new files yet must not bring the old ones back. A label that is
+    another text's already gets a digest behind it: a receipt's `code@version` must never mean two texts."""
     packs = {code: await _label(store, offer.labels[code], text) for code, text in offer.texts.items()}
-    raw = msgspec.json.encode(Published(path=offer.path, age=offer.age, at=offer.at, packs=packs)).decode()
     while True:
         control = await _any(store).hmget(store.keys.control, ["v", POLICY])
         version, now = int(control[0] or 0), control[1].decode() if control[1] else None
-        if now == offer.name:
-            return Offered.IN_FORCE
         latest = await publication(store, now) if now else None
-        if latest is not None and latest.path == offer.path and latest.age >= offer.age:
+        behind = latest.age if latest is not None and latest.path == offer.path else -1
+        if now == offer.name and latest is not None:
+            return Offered.IN_FORCE
+        if behind >= offer.age and not offer.edited:
             return Offered.OUTDATED
+        made = Published(path=offer.path, age=max(offer.age, behind + 1), at=offer.at, packs=packs)
+        raw = msgspec.json.encode(made).decode()
         await _any(store).hset(store.keys.policies, offer.name, raw)
         [written] = await store.commit([Change(files=[FileWrite(store.keys.control, version, (POLICY, offer.name))])])
         if written == WRITTEN:

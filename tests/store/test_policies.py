@@ -17,11 +17,12 @@ async def store(valkey: str) -> AsyncIterator[Store]:
             await made.redis.unlink(key)
 
 
-def offer(text: str, age: int = 1, path: str = "/policies", label: str = "house@1") -> Offer:
+def offer(text: str, age: int = 1, path: str = "/policies", edited: bool = False) -> Offer:
     texts = {"house": text}
     return Offer(
-        name=name_of(texts), texts=texts, labels={"house": label}, path=path, age=age, at="2026-11-24T00:00:00.000Z"
-    )
+        name=name_of(texts), texts=texts, labels={"house": "house@1"}, path=path, age=age, edited=edited,
+        at="2026-11-24T00:00:00.000Z",
+    )  # fmt: skip
 
 
 async def test_the_first_folder_is_in_force_and_raises_the_version_that_guards_claims(store: Store) -> None:
@@ -37,7 +38,8 @@ async def test_of_one_folder_on_two_hosts_the_one_changed_last_holds(store: Stor
     await publish(store, offer("new", age=5))
     assert await publish(store, offer("old", age=3)) == Offered.OUTDATED
     assert await in_force(store) == offer("new").name
-    assert await publish(store, offer("old", age=7)) == Offered.PUBLISHED, "an edit back is an edit"
+    assert await publish(store, offer("old", age=3, edited=True)) == Offered.PUBLISHED, "an edit back is an edit"
+    assert await publish(store, offer("new", age=5)) == Offered.OUTDATED, "and holds when another host starts"
     assert await publish(store, offer("other", age=2, path="/elsewhere")) == Offered.PUBLISHED
 
 
@@ -53,3 +55,10 @@ async def test_a_label_is_one_text_for_ever(store: Store) -> None:
     again = await publication(store, offer("a").name)
     assert again is not None
     assert again.packs == {"house": "house@1"}
+
+
+async def test_a_publication_that_was_lost_is_written_again(store: Store) -> None:
+    await publish(store, offer("a"))
+    await store.redis.delete(store.keys.policies)
+    assert await publish(store, offer("a")) == Offered.PUBLISHED
+    assert await publication(store, offer("a").name) is not None
