@@ -16,7 +16,7 @@ from gateway.policy.rules.base import HORIZON, WARN, Rule, known_zones
 def judge(rules: Sequence[Rule], case: Case, at: Instant) -> Ruling:
     """A pure function of its arguments; POLICY, "The judgement". Rules whose `otherwise` is `warn` never block, but
     stand among the findings, without figures. If nobody knows the person's time zone the decision is never `allow`."""
-    asked = [rule for rule in rules if rule.selection.selects(case.candidate) and not rule.idle(case)]
+    asked = [rule for rule in rules if not rule.idle(case) and rule.selection.selects(case.candidate)]
     closes = [rule.closes_for(case, at) for rule in asked]
     against = [rule for rule, close in zip(asked, closes, strict=True) if close == at]
     findings = tuple([rule.warning() if rule.otherwise == WARN else rule.finding(case, at) for rule in against])
