@@ -26,6 +26,8 @@ zoneinfo.ZoneInfo.clear_cache()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 """The instants that can be written again: an offset may carry the first and the last day beyond the calendar."""
+_NO_CLOCK = "Factory"
+"""What tzdata calls a machine whose time zone nobody has set; its clock says UTC with the offset `-00`, "unknown"."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -44,7 +46,9 @@ class SystemClock:
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> zoneinfo.ZoneInfo | None:
-    """The zone of an IANA name from the `tzdata` package, or None if there is none."""
+    """The zone of an IANA name from the `tzdata` package, or None if there is none, or it is no place's clock."""
+    if name == _NO_CLOCK:
+        return None
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -6,7 +6,7 @@ from msgspec import Struct, field
 from channels.contract import Channel
 from gateway.domain.clock import parse_instant
 from gateway.domain.errors import Fault
-from gateway.domain.reminder import is_name
+from gateway.domain.reminder import INBOUND, is_name
 from gateway.domain.wire import decode
 
 
@@ -69,9 +69,14 @@ class Consent(_Order, frozen=True, kw_only=True, tag="consent"):
     channel: str | None = None
     until: str | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.state == INBOUND:
+            raise ValueError(f"state: must not be {INBOUND}: a consent is a flag of jobs, and no job is {INBOUND}")
+
 
 class Resume(_Order, frozen=True, kw_only=True, tag="resume"):
-    """Lifts every stop made with the same selectors."""
+    """Lifts every stop made with the same selectors; with a reason only those of that word, and its consents too."""
 
     recipient_id: str
     reason: str | None = None

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from gateway.domain.clock import parse_instant
 from gateway.domain.errors import Fault
-from gateway.domain.reminder import check_flags, is_name
+from gateway.domain.reminder import INBOUND, check_flags, is_name
 from gateway.domain.wire import decode
 
 MAX_AGE_DAYS = 40
@@ -41,6 +41,8 @@ class Contact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if value is not None and not is_name(value):
                 raise ValueError(f"{key}: must be 1 to 128 visible characters")
         check_flags(self.flags)
+        if INBOUND in self.flags and self.direction != INBOUND:
+            raise ValueError(f"flags: must not hold {INBOUND} where the direction is {self.direction}")
         try:
             parse_instant(self.at)
         except ValueError as error:

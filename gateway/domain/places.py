@@ -15,6 +15,8 @@ from msgspec import Struct
 from phonenumbers import timezone as number_zones
 
 from gateway.domain.clock import zone
+from gateway.domain.subdivisions import COUNTRIES as WHOLLY_KNOWN
+from gateway.domain.subdivisions import ZONES as ZONES_OF_SUBDIVISIONS
 from gateway.domain.walltime import pieces
 
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
@@ -22,6 +24,10 @@ _UNKNOWN_ZONE = "Etc/Unknown"
 _NOT_LEGAL_TIME = frozenset({"Asia/Urumqi"})
 """Zones that tzdata lists for a country, but that are not its legal time: all of China legally runs on Beijing time
 (reference/regulations.md 2.1). A job that names one gets it all the same."""
+_TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "UM", "VI"})
+"""They have country codes of their own, and lie in the United States; ISO 3166-2 also calls them `US-PR` and so on."""
+_OTHERWISE_CALLED = {"UK": "GB", "EL": "GR"}
+"""Codes that the European Union writes where ISO 3166 has others."""
 _COMPARED_CHUNKS = range(50, 60)
 """Chunks of 400 days, 2024 to 2035, over which two zones must agree to count as one: their clocks then never differ."""
 
@@ -44,19 +50,27 @@ def time_zone_fault(name: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def jurisdiction_fault(code: str) -> str | None:
-    """Why a job's `recipient.jurisdiction` cannot be used, as a sentence; None if it can."""
+    """Why a job's `recipient.jurisdiction` cannot be used, as a sentence; None if it can. A subdivision is only looked
+    up where all those of its country are known."""
+    given = f"recipient.jurisdiction is {code[:64]!r}, but"
     if not _JURISDICTION.fullmatch(code):
-        return f"recipient.jurisdiction is {code[:64]!r}, but must be ISO 3166 such as US or US-FL"
-    if code[:2] not in _zones_of_countries():
-        return f"recipient.jurisdiction is {code!r}, but no country is called {code[:2]}"
+        return f"{given} must be ISO 3166 such as US or US-FL"
+    country, dash, part = code.partition("-")
+    if country not in _zones_of_countries():
+        known = _OTHERWISE_CALLED.get(country)
+        advice = f"the code is {known}{dash}{part}" if known else "it must be ISO 3166 such as US or US-FL"
+        return f"{given} no country is called {country}; {advice}"
+    if dash and country in WHOLLY_KNOWN and code not in ZONES_OF_SUBDIVISIONS:
+        return f"{given} no subdivision of {country} is called {part} in ISO 3166-2; {country} alone is the country"
     return None
 
 
 @lru_cache(maxsize=65_536)
 def locate(time_zone: str | None, phone: str | None, jurisdiction: str | None, default_jurisdiction: str) -> Place:
-    """The place of a person. A subdivision (`US-FL`) has its country's zones: which of them it lies in is not known
-    here, and a phone number or the job's time zone narrows it. An area code tells no subdivision: numbers move."""
+    """The place of a person. A number never narrows the zones of a subdivision (`US-FL`), and an area code tells none:
+    numbers move."""
     region = _region(phone) if phone and (time_zone is None or jurisdiction is None) else None
     inferred: dict[str, str] = {}
     codes: tuple[str, ...]
@@ -67,7 +81,7 @@ def locate(time_zone: str | None, phone: str | None, jurisdiction: str | None, d
     if time_zone is not None:
         zones: tuple[str, ...] = (time_zone,) if zone(time_zone) else ()
     else:
-        zones, inferred["time_zone"] = _plausible(phone, region, codes[0][:2])
+        zones, inferred["time_zone"] = _plausible(phone, region, codes[0])
     return Place(zones, tuple(dict.fromkeys(part for code in codes for part in parents(code))), inferred)
 
 
@@ -81,21 +95,36 @@ def _countries(region: str | None, time_zone: str | None, default: str) -> tuple
     return (code, *elsewhere), f"{evidence} and time zone"
 
 
-def _plausible(phone: str | None, region: str | None, country: str) -> tuple[tuple[str, ...], str]:
-    """The zones to respect and the evidence for them. A number of the same country narrows the country's zones; one of
-    another country is a second place where the person may be."""
+def _plausible(phone: str | None, region: str | None, code: str) -> tuple[tuple[str, ...], str]:
+    """The zones to respect and the evidence for them. A number of the same country narrows the zones of a country; one
+    of another country, or any number of who lives in a named subdivision, is a second place where the person may be."""
+    stated = _stated_zones(code)
     if phone is None or region is None:
-        return country_zones(country), "jurisdiction"
+        return stated, "jurisdiction"
     by_number = _number_zones(phone)
-    if region == country:
-        return (by_number, "phone") if by_number else (country_zones(country), "jurisdiction")
-    return _distinct((*(by_number or country_zones(region)), *country_zones(country))), "phone and jurisdiction"
+    if region == code:
+        return (by_number, "phone") if by_number else (stated, "jurisdiction")
+    return _distinct((*(by_number or country_zones(region)), *stated)), "phone and jurisdiction"
+
+
+def _stated_zones(code: str) -> tuple[str, ...]:
+    """The zones of a country or subdivision; those of the whole country for a subdivision that is not known here."""
+    own = ZONES_OF_SUBDIVISIONS.get(code)
+    return _distinct(own) if own else country_zones(code[:2])
 
 
 def parents(code: str) -> tuple[str, ...]:
-    """A jurisdiction and all that it lies in, the most specific first: `US-FL` → (`US-FL`, `US`)."""
-    country, dash, _ = code.partition("-")
-    return (code, country) if dash else (code,)
+    """A jurisdiction and all that it lies in, the most specific first: `US-FL` → (`US-FL`, `US`), `PR` → (`PR`, `US`).
+    A territory's two codes are one place: `US-PR` → (`US-PR`, `PR`, `US`)."""
+    country, dash, part = code.partition("-")
+    chain = [code]
+    if country == "US" and part in _TERRITORIES:
+        chain.append(part)
+    if dash:
+        chain.append(country)
+    if country in _TERRITORIES:
+        chain.append("US")
+    return tuple(chain)
 
 
 @lru_cache(maxsize=512)

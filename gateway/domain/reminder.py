@@ -21,6 +21,9 @@ MAX_METADATA_BYTES = 4096
 MAX_LOCALE = 64
 """RFC 5646 4.4.1 asks for room for 35; looking for the language of a tag takes the square of its length."""
 MAX_FLAGS = 32
+INBOUND = "inbound"
+"""The flag of a contact that the person began: a word that only the direction of a contact may give, since rules that
+leave such contacts out (`except: [inbound]`) would not count what carries it."""
 _NO_METADATA = msgspec.Raw(b"{}")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -103,6 +106,8 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if value is not None:
                 _name(key, value)
         check_flags(self.flags)
+        if INBOUND in self.flags:
+            raise ValueError(f"flags: must not hold {INBOUND}, which only a contact may be, by its direction")
         if not 1 <= len(self.template) <= MAX_NAME:
             raise ValueError("template: must name a template")
         if not self.channels or len(set(self.channels)) != len(self.channels):

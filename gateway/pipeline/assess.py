@@ -11,6 +11,7 @@ from channels.contract import Channel
 from gateway.domain.clock import Instant
 from gateway.domain.command import Pause
 from gateway.domain.lifecycle import Track
+from gateway.domain.places import jurisdiction_fault
 from gateway.domain.receipt import Reason, Status
 from gateway.domain.ruling import Look
 from gateway.pipeline.desks import Desk
@@ -79,11 +80,13 @@ def assess(view: View, track: Track, house: House) -> Plan:
 
 
 def _unwritable(view: View, track: Track, house: House) -> Finish | None:
-    """At the first look: whether there is an address, a template and every variable; a job that can never be sent is
-    answered at once, not after the night."""
+    """At the first look: whether there is such a jurisdiction, an address, a template and every variable; a job that
+    can never be sent is answered at once, not after the night."""
     if track.state == "waiting" or track.attempts or track.refused:
         return None
     reminder = view.reminder
+    if fault := _nowhere(reminder.recipient.jurisdiction, house):
+        return _rejected("bad_jurisdiction", fault)
     usable = [channel for channel in track.channels if reminder.address(channel, house.desks.targets) is not None]
     if not usable:
         return _rejected("no_address", f"the recipient has no usable address for {', '.join(track.channels)}")
@@ -95,6 +98,12 @@ def _unwritable(view: View, track: Track, house: House) -> Finish | None:
         if not isinstance(problem, Rendered) and problem.code in ("missing_variable", "bad_parameter"):
             return _rejected(problem.code, problem.sentence)
     return None
+
+
+def _nowhere(code: str | None, house: House) -> str | None:
+    """Why a jurisdiction is none: no law but the house's would judge, and nobody would notice. A code for which there
+    is a pack is one that the house made up on purpose."""
+    return None if code is None or code in house.policy.packs else jurisdiction_fault(code)
 
 
 def _weigh(view: View, track: Track, house: House) -> Plan:

@@ -10,7 +10,7 @@ from typing import get_args
 from msgspec import Struct
 
 from channels.contract import Channel
-from gateway.domain.places import jurisdiction_fault
+from gateway.domain.places import country_zones, jurisdiction_fault
 from gateway.domain.reminder import Purpose
 from gateway.domain.walltime import date_of, day_number
 from gateway.policy.contradictions import contradictions
@@ -55,8 +55,8 @@ def lint(policy: Policy, today: date) -> Lint:
 
 
 def _faults(pack: Pack, today: date) -> Iterator[str]:
-    if pack.code != HOUSE and jurisdiction_fault(pack.code):
-        yield f"code: no country is called {pack.code[:2]}, so the pack judges nobody; name it by ISO 3166"
+    if pack.code != HOUSE and not country_zones(pack.code[:2]):
+        yield f"code: no country is called {pack.code[:2]}, so the pack judges only jobs that say so; see ISO 3166"
     for rule in pack.rules:
         for sentence in (*_never(rule), *_unknown_purposes(rule), *_unknown_events(rule)):
             yield f"rule {rule.id}: {sentence}"
@@ -66,6 +66,8 @@ def _faults(pack: Pack, today: date) -> Iterator[str]:
 def _notes(pack: Pack, today: date) -> Iterator[str]:
     if not pack.notice:
         yield "notice: is missing; officers are shown it, such as: Not legal advice; have it reviewed before use."
+    if pack.code != HOUSE and country_zones(pack.code[:2]) and jurisdiction_fault(pack.code):
+        yield f"code: ISO 3166-2 knows no {pack.code}; if it is meant, jobs must name it so"
     proven = set(_proven(pack))
     for rule in pack.rules:
         if rule.id not in proven:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.domain.clock import format_instant, parse_instant
-from gateway.domain.contact import parse_contact
+from gateway.domain.command import Consent, parse_command
+from gateway.domain.contact import Contact, parse_contact
 from gateway.domain.errors import Fault
 from gateway.domain.reminder import Reminder, parse_reminder
 
@@ -52,6 +53,27 @@ def test_flags_are_a_few_words(flags: list[str]) -> None:
     found = parse_contact(json.dumps(contact | {"flags": flags}).encode())
     assert isinstance(found, Fault)
     assert found.field == "flags"
+
+
+def test_the_flag_inbound_is_given_by_the_direction_alone() -> None:
+    """A job that carried it escaped every cap that excepts what the person began."""
+    assert field(job(flags=["response", "inbound"])) == "flags"
+    assert isinstance(parse_reminder(job(flags=["response", "Inbound"])), Reminder)
+    contact = {"id": "c", "recipient_id": "p", "channel": "call", "event": "answered", "at": "2026-11-23T02:30:00Z"}
+    outbound = parse_contact(json.dumps(contact | {"flags": ["inbound"]}).encode())
+    assert isinstance(outbound, Fault)
+    assert outbound.field == "flags"
+    redundant = parse_contact(json.dumps(contact | {"flags": ["inbound"], "direction": "inbound"}).encode())
+    assert isinstance(redundant, Contact)
+
+
+def test_a_consent_that_would_become_the_flag_inbound_is_refused() -> None:
+    """The words that a person agreed to are flags of every job for this person."""
+    order = {"type": "consent", "id": "o", "at": "2026-11-23T02:30:00Z", "by": "agent", "recipient_id": "p"}
+    found = parse_command(json.dumps(order | {"state": "inbound"}).encode())
+    assert isinstance(found, Fault)
+    assert found.field == "state"
+    assert isinstance(parse_command(json.dumps(order | {"state": "response"}).encode()), Consent)
 
 
 def test_a_number_too_large_for_a_double_is_found_by_its_digits_and_its_exponent_together() -> None:

@@ -1,7 +1,12 @@
 """Where a person may be: what the job says wins, what it does not is inferred, and conflicting evidence all counts."""
 
+from datetime import UTC, datetime
+from importlib import resources
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from gateway.domain.clock import zone
 from gateway.domain.places import Place, country_zones, jurisdiction_fault, locate, parents, time_zone_fault
 
 
@@ -39,8 +44,23 @@ def test_without_any_evidence_the_default_counts() -> None:
     assert locate(None, "+99999", None, "DE").zones == ("Europe/Berlin",)
 
 
-def test_a_subdivision_has_the_zones_of_its_country() -> None:
-    assert locate(None, None, "US-FL", "CN").zones == country_zones("US")
+def test_a_subdivision_has_its_own_zones() -> None:
+    assert locate(None, None, "US-FL", "CN").zones == ("America/New_York", "America/Chicago")
+    assert locate(None, None, None, "US-FL").zones == ("America/New_York", "America/Chicago")
+
+
+def test_a_number_is_a_second_place_for_who_lives_in_a_named_subdivision() -> None:
+    """A Floridian with a Californian number was texted until one minute to midnight in Florida."""
+    place = locate(None, "+14155550123", "US-FL", "US")
+    assert place.zones == ("America/Los_Angeles", "America/New_York", "America/Chicago")
+    assert place.inferred == {"time_zone": "phone and jurisdiction"}
+    assert locate(None, "+13055550123", "US-FL", "US").zones == ("America/New_York", "America/Chicago")
+
+
+def test_a_subdivision_that_nobody_knows_has_the_zones_of_its_country_and_the_number() -> None:
+    assert locate(None, None, "US-NYC", "CN").zones == country_zones("US")
+    assert set(locate(None, "+14155550123", "US-NYC", "CN").zones) == set(country_zones("US"))
+    assert {"Europe/Lisbon", "Atlantic/Azores"} <= set(locate(None, "+351212345678", "PT-20", "CN").zones)
 
 
 def test_zones_whose_clocks_always_agree_are_one() -> None:
@@ -66,16 +86,51 @@ def test_parents_run_from_the_most_specific() -> None:
     assert parents("CN") == ("CN",)
 
 
-@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "EST5EDT4", "Asia/Shanghai\0", "x" * 300])
+@pytest.mark.parametrize("code", ["PR", "GU", "VI", "AS", "MP", "UM"])
+def test_a_territory_of_the_united_states_lies_in_them_under_both_of_its_codes(code: str) -> None:
+    assert parents(code) == (code, "US")
+    assert parents(f"US-{code}") == (f"US-{code}", code, "US")
+
+
+def test_a_number_of_puerto_rico_brings_the_law_of_the_united_states_and_its_own_clock() -> None:
+    place = locate(None, "+17875550123", None, "DE")
+    assert place == Place(("America/Puerto_Rico",), ("PR", "US"), {"jurisdiction": "phone", "time_zone": "phone"})
+
+
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", "", "../etc/passwd", "EST5EDT4", "Asia/Shanghai\0", "x" * 300, "Factory"]
+)
 def test_a_zone_that_does_not_exist_is_a_sentence_that_names_the_field(name: str) -> None:
     assert (time_zone_fault(name) or "").startswith("recipient.time_zone is ")
     assert time_zone_fault("Asia/Kathmandu") is None
 
 
-@pytest.mark.parametrize("code", ["us", "USA", "US-", "US-FLOR", "XX", "", "house"])
+def test_only_one_name_of_tzdata_is_no_places_clock_and_is_no_zone() -> None:
+    """`-00` is how tzdata writes that the local time is not known."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    names = resources.files("tzdata").joinpath("zones").read_text().split()
+    assert [name for name in names if now.astimezone(ZoneInfo(name)).tzname() == "-00"] == ["Factory"]
+    assert [name for name in names if zone(name) is None] == ["Factory"]
+    assert locate("Factory", "+12125550123", "US", "US").zones == ()
+
+
+@pytest.mark.parametrize("code", ["us", "USA", "US-", "US-FLOR", "XX", "", "house", "EU"])
 def test_a_jurisdiction_that_is_none_is_a_sentence_that_names_the_field(code: str) -> None:
     assert (jurisdiction_fault(code) or "").startswith("recipient.jurisdiction is ")
     assert jurisdiction_fault("US-FL") is None
+
+
+@pytest.mark.parametrize(("code", "right"), [("UK", "GB"), ("UK-SCT", "GB-SCT"), ("EL", "GR")])
+def test_a_code_that_is_often_taken_for_another_is_told_with_the_right_one(code: str, right: str) -> None:
+    fault = f"recipient.jurisdiction is '{code}', but no country is called {code[:2]}; the code is {right}"
+    assert jurisdiction_fault(code) == fault
+
+
+@pytest.mark.parametrize("code", ["US-XX", "CA-FED", "AU-NZ", "BR-ZZ", "MX-DIF", "US-FM"])
+def test_a_subdivision_is_none_where_all_of_the_country_are_known(code: str) -> None:
+    country, _, part = code.partition("-")
+    assert f"but no subdivision of {country} is called {part}" in (jurisdiction_fault(code) or "")
+    assert jurisdiction_fault("IN-MH") is None, "those of other countries are not known here"
 
 
 def test_a_time_zone_of_another_country_than_the_number_brings_the_law_of_both() -> None:

@@ -93,12 +93,28 @@ def test_a_contact_that_a_faster_clock_wrote_counts_at_once(tmp_path: Path, ahea
         ({"template": "no_such_template"}, "unknown_template"),
         ({"params": {"name": "A"}}, "missing_variable"),
         ({"recipient": {"phone": None}}, "no_address"),
+        ({"recipient": {"jurisdiction": "UK"}}, "bad_jurisdiction"),
+        ({"recipient": {"jurisdiction": "US-XX"}}, "bad_jurisdiction"),
     ],
 )
 def test_what_can_never_be_sent_is_answered_at_once(tmp_path: Path, given: dict[str, Any], code: str) -> None:
     plan = decide(tmp_path, **given)
     assert isinstance(plan, Finish)
     assert (plan.status, plan.reason.code) == ("rejected", code)
+
+
+@pytest.mark.parametrize("code", ["DE", "GB", "US-FL", "IN-MH", "PR"])
+def test_a_jurisdiction_without_a_pack_is_judged_by_its_parents_and_the_house(tmp_path: Path, code: str) -> None:
+    assert isinstance(decide(tmp_path, recipient={"jurisdiction": code}), Admit)
+
+
+@pytest.mark.parametrize("code", ["EU", "US-NYC"])
+def test_a_code_that_the_house_made_up_and_has_a_pack_for_is_one(tmp_path: Path, code: str) -> None:
+    assert not isinstance(decide(tmp_path, recipient={"jurisdiction": code}), Admit)
+    pack = f"{{code: {code}, title: Our own, version: test.1, notice: Not legal advice., clock: recipient, rules: []}}"
+    (tmp_path / f"{code}.yaml").write_text(pack)
+    assert isinstance(decide(tmp_path, recipient={"jurisdiction": code}), Admit)
+    assert not isinstance(decide(tmp_path, recipient={"jurisdiction": f"{code[:2]}-QQ"}), Admit)
 
 
 def test_a_job_that_must_wait_until_it_is_over_expires_now(tmp_path: Path) -> None:

@@ -130,9 +130,17 @@ def test_a_rule_that_no_example_proves_is_noted() -> None:
     ]
 
 
-def test_a_pack_of_no_country_judges_nobody() -> None:
-    assert faults(pack("UK")) == ["UK: code: no country is called UK, so the pack judges nobody; name it by ISO 3166"]
-    assert faults(pack("house"), pack("GB"), pack("US-FL")) == []
+def test_a_pack_of_no_country_judges_only_who_names_it() -> None:
+    fault = "UK: code: no country is called UK, so the pack judges only jobs that say so; see ISO 3166"
+    assert faults(pack("UK")) == [fault]
+    assert faults(pack("house"), pack("GB"), pack("US-FL"), pack("US-NYC")) == []
+
+
+def test_a_pack_of_an_unknown_subdivision_is_noted() -> None:
+    assert (
+        "US-NYC: code: ISO 3166-2 knows no US-NYC; if it is meant, jobs must name it so" in linted(pack("US-NYC")).notes
+    )
+    assert not [note for made in (pack("US-FL"), pack("IN-MH")) for note in linted(made).notes if ": code: " in note]
 
 
 def test_an_id_in_two_packs_is_told_once() -> None:

@@ -46,6 +46,8 @@ CASES: dict[str, tuple[bytes, str, bool]] = {
     "an unknown field of the recipient": (job(recipient={"mail": "a@b.c"}), "recipient.mail", True),
     "a number that is no phone": (job(recipient={"phone": "0170"}), "recipient.phone", True),
     "a zone that is not": (job(recipient={"time_zone": "Europe/Entenhausen"}), "recipient.time_zone", True),
+    "a zone that is no place's clock": (job(recipient={"time_zone": "Factory"}), "recipient.time_zone", True),
+    "a flag that only a contact may have": (job(flags=["inbound"]), "flags", True),
     "a time without an offset": (job(not_before="2026-11-25T00:00:00"), "not_before", True),
     "metadata of 5 KiB": (job(metadata={"x": "y" * 5000}), "metadata", True),
     "NaN": (job("NaN", params=PARAMS | {"days_overdue": "HERE"}), "params.days_overdue", True),
@@ -108,6 +110,8 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
     ({"params": {"name": "A"}}, "creditor"),
     ({"recipient": {"phone": None}}, "address"),
     ({"channels": ["email", "push"]}, "address"),
+    ({"recipient": {"jurisdiction": "UK"}}, "the code is GB"),
+    ({"recipient": {"jurisdiction": "US-XX"}, "not_before": "2099-01-01T00:00:00Z"}, "no subdivision of US"),
     ({"params": PARAMS | {"amount_due": {"value": "many", "currency": "USD"}}}, "amount_due"),
 ]
 
