@@ -29,7 +29,6 @@ class Errand:
 
     __slots__ = (
         "entry",
-        "household",
         "inherited",
         "job",
         "key",
@@ -44,7 +43,9 @@ class Errand:
     )
 
     def __init__(self, entry: Entry, member: Member, reminder: Reminder | None, raw: bytes) -> None:
-        self.entry, self.member, self.reminder, self.raw = entry, member, reminder, raw
+        self.entry, self.reminder, self.raw = entry, reminder, raw
+        self.member = member
+        """with the household that the job names, or, where it names none, that of the person's file when last seen"""
         self.likely = member.channel
         self.key = entry.key
         self.inherited = entry.inherited
@@ -105,6 +106,14 @@ def reminder_of(job: Job) -> Reminder | None:
     """The reminder that a record still keeps."""
     reminder = None if job.doc == NOTHING else parse_reminder(bytes(job.doc))
     return None if isinstance(reminder, Fault) else reminder
+
+
+def of_household(reminder: Reminder, household: str | None) -> Reminder:
+    """The reminder as that of a household; the one that its own document names goes first."""
+    who = reminder.recipient
+    if household is None or who.household is not None:
+        return reminder
+    return msgspec.structs.replace(reminder, recipient=msgspec.structs.replace(who, household=household))
 
 
 def write_receipt(receipt: Receipt) -> str:
@@ -169,10 +178,15 @@ class Go(Struct):
     """of the person's file and the household's"""
 
 
+class Unobserved(Struct):
+    """The person's file names a household that was not observed with the errand: it knows it now, and is looked at
+    again."""
+
+
 class Unsure(Struct):
     """Something that must be known cannot be read: the job waits, and nothing is sent."""
 
     why: str
 
 
-Move = Skip | Rest | Hold | Go | Unsure
+Move = Skip | Rest | Hold | Go | Unobserved | Unsure

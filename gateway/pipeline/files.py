@@ -1,6 +1,7 @@
 """Reads and writes the person's file: which contacts somebody had and what they told us, as rules look at it."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ FILE_LIFE_MS = LOOK_BACK_MS + 5 * DAY
 _contacts: msgspec.json.Decoder[list[PastContact]] = msgspec.json.Decoder(list[PastContact])
 _states: msgspec.json.Decoder[list[State]] = msgspec.json.Decoder(list[State])
 _encode = msgspec.json.Encoder().encode
+_TOLD = re.compile(r"s:(?:stop|consent):([0-9]+)-([0-9]+):")
 
 
 class Unreadable(ValueError):
@@ -124,6 +126,13 @@ def write_contact(name: str, contact: PastContact) -> tuple[str, str]:
 def write_state(name: str, state: State) -> tuple[str, str]:
     """Field and value under which a state stands in a file."""
     return f"s:{name}", _encode(state).decode()
+
+
+def told_at(name: str) -> tuple[int, int]:
+    """The place among all commands of the one that told a state, as the state's name holds it: before every other where
+    it holds none, as in the names that were given to consents until they could be withdrawn."""
+    told = _TOLD.match(name)
+    return (0, 0) if told is None else (int(told[1]), int(told[2]))
 
 
 def digest(tenant: str, address: str | PushTarget) -> str:

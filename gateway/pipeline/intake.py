@@ -16,7 +16,16 @@ from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
 from gateway.domain.errors import Fault
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import read_record
-from gateway.pipeline.files import PersonFile, Unreadable, digest, life_of, read_file, write_contact, write_state
+from gateway.pipeline.files import (
+    PersonFile,
+    Unreadable,
+    digest,
+    life_of,
+    read_file,
+    told_at,
+    write_contact,
+    write_state,
+)
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.reports import Reports
@@ -186,15 +195,16 @@ class Intake:
         return FileWrite(self.context.keys.control, version, puts, drops)
 
     async def _lifted(self, resume: Resume, entry: Entry) -> FileWrite:
-        """Takes every older stop made with the same selectors out of the person's file."""
+        """Takes every older stop made with the same selectors out of the person's file, and of a word that it names the
+        consents too."""
         tenant = resume.tenant or "default"
         person, _ = await self._person(tenant, resume.recipient_id)
         address = digest(tenant, resume.address) if resume.address else None
         drops = [
             name
             for name, state in zip(person.state_names, person.states, strict=True)
-            if name.startswith("s:stop:")
-            and place_of(name.split(":")[2]) < entry.place
+            if (name.startswith("s:stop:") or (resume.reason is not None and name.startswith("s:consent:")))
+            and told_at(name) < entry.place
             and (resume.reason is None or state.state == resume.reason)
             and (state.channel, state.account, state.address) == (resume.channel, resume.account, address)
         ]
@@ -222,15 +232,15 @@ def _replaces(own: str, other: str) -> bool:
 
 
 def _state(command: Stop | Consent, entry: Entry) -> tuple[str, State]:
-    """The state that a command records. A stop counts as of ever unless it says from when; its name tells its place
-    among the commands, so that only a later one lifts it. A consent counts from when it was told."""
+    """The state that a command records; its name tells its place among the commands, so that only a later one lifts it.
+    A stop counts as of ever unless it says from when, a consent from when it was told."""
     until: Instant | None = parse_instant(command.until) if command.until else None
     if isinstance(command, Consent):
         since = min(parse_instant(command.at), entry.accepted_ms)  # a rule may ask how old or how fresh it is
         state = State(
             state=command.state, from_=since, until=until, channel=command.channel, recipient=command.recipient_id
         )
-        return f"consent:{command.id}", state
+        return f"consent:{entry.id.decode()}:{command.id}", state
     tenant = command.tenant or "default"
     return f"stop:{entry.id.decode()}:{command.id}", State(
         state=command.reason,

@@ -39,11 +39,13 @@ from gateway.pipeline.errand import (
     Move,
     Rest,
     Skip,
+    Unobserved,
     Unsure,
+    of_household,
     read_record,
     reminder_of,
 )
-from gateway.pipeline.files import EMPTY, Unreadable, read_file, write_contact
+from gateway.pipeline.files import EMPTY, PersonFile, Unreadable, read_file, write_contact
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, PastContact
 from gateway.store.keys import Keys
@@ -82,16 +84,29 @@ def _look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, con
         return skip
     try:
         person = read_file(seen.person)
+        if _has_moved(errand, person):
+            return Unobserved()
         household = None if errand.member.household is None else read_file(seen.household or [])
     except Unreadable as error:
         return Unsure(f"a person's file cannot be read: {error}")
     assert errand.job is not None
     assert errand.reminder is not None
     view = View(
-        reminder=errand.reminder, job=errand.job, person=person, household=household,
-        pauses=pauses, cancelled=seen.cancelled, now=now,
+        reminder=of_household(errand.reminder, errand.member.household), job=errand.job, person=person,
+        household=household, pauses=pauses, cancelled=seen.cancelled, now=now,
     )  # fmt: skip
     return _tracks(errand, view, context)
+
+
+def _has_moved(errand: Errand, person: PersonFile) -> bool:
+    """Whether the job is of another household than was observed with it, which the errand knows from here on: one that
+    names none is of the household that the person's file names. It comes back only if the file changes once more."""
+    assert errand.reminder is not None
+    own, known = errand.reminder.recipient.household, person.household
+    if own is not None or known is None or known == errand.member.household:
+        return False
+    errand.member = msgspec.structs.replace(errand.member, household=known)
+    return True
 
 
 def _recognise(errand: Errand, seen: Seen, now: Instant) -> Skip | Unsure | None:

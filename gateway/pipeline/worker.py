@@ -14,7 +14,7 @@ from gateway.domain.clock import Clock
 from gateway.domain.errors import Fault
 from gateway.pipeline.changes import change_for
 from gateway.pipeline.deadletter import dead_letter
-from gateway.pipeline.errand import Errand, Go, Hold, Move, Rest, Skip, Unsure
+from gateway.pipeline.errand import Errand, Go, Hold, Move, Rest, Skip, Unobserved, Unsure
 from gateway.pipeline.flights import Flights
 from gateway.pipeline.hand import Hand
 from gateway.pipeline.line import Context, look_at, pauses_of
@@ -205,7 +205,7 @@ class Worker:
                 return change_for(errand, move, self.context)
             case Skip.DUPLICATE | Skip.LOST:
                 return Change(ack=errand.place)
-            case Skip.NOT_OURS | Hold() | Unsure():
+            case Skip.NOT_OURS | Hold() | Unobserved() | Unsure():
                 return None
             case _:
                 assert_never(move)
@@ -237,6 +237,8 @@ class Worker:
                 self.hand.put_away(errand.entry)
             case Hold(channel=channel):
                 self.hand.hold(errand, channel)
+            case Unobserved():
+                self.hand.again.append(errand)
             case Unsure(why=why):
                 self._later(errand, why)
             case _:

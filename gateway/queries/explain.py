@@ -12,7 +12,7 @@ from msgspec import Struct
 from gateway.domain.clock import Instant, format_instant, tzdata_release
 from gateway.domain.lifecycle import Track
 from gateway.domain.ruling import Look, Weighed
-from gateway.pipeline.errand import reminder_of
+from gateway.pipeline.errand import of_household, reminder_of
 from gateway.pipeline.files import facts_of
 from gateway.pipeline.view import House, View
 from gateway.pipeline.weigh import new_look, weigh
@@ -161,6 +161,7 @@ def _now(held: Held, track: Track, files: Files, reader: Reader) -> LookStory | 
     if reminder is None:
         return None
     house = reader.house()
+    reminder = of_household(reminder, files.person.household)
     household = files.households.get(reminder.recipient.household or "")
     view = View(
         reminder=reminder, job=held.job, person=files.person, household=household, pauses=(), cancelled=None,

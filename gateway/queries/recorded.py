@@ -14,7 +14,7 @@ from msgspec import Struct
 from gateway.domain.clock import Instant, format_instant, parse_instant
 from gateway.domain.lifecycle import Job, Track
 from gateway.domain.ruling import Decision, Look, Weighed
-from gateway.pipeline.files import PersonFile, facts_of
+from gateway.pipeline.files import PersonFile, facts_of, told_at
 from gateway.policy.facts import Candidate, Case, PastContact, State
 from gateway.policy.vectors import read_contact, read_state
 from gateway.queries.decide import Decided
@@ -113,7 +113,7 @@ def _as_of(file: PersonFile, job: Job, at: Instant, own: Callable[[str, PastCont
     states = [
         (name, state)
         for name, state in zip(file.state_names, file.states, strict=True)
-        if not (agree and _told_at(name) > at + _SLACK_MS)
+        if not (agree and told_at(name)[0] > at + _SLACK_MS)
     ]
     return msgspec.structs.replace(
         file,
@@ -122,13 +122,6 @@ def _as_of(file: PersonFile, job: Job, at: Instant, own: Callable[[str, PastCont
         states=tuple(state for _, state in states),
         state_names=tuple(name for name, _ in states),
     )
-
-
-def _told_at(name: str) -> Instant:
-    """When a stop was told, by the store's clock: its name holds the id of the entry. 0 where the name does not say."""
-    parts = name.split(":")
-    ms = parts[2].partition("-")[0] if len(parts) > 2 and parts[1] == "stop" else ""
-    return int(ms) if ms.isdecimal() else 0
 
 
 class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

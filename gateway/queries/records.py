@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.domain.clock import Instant
 from gateway.domain.lifecycle import Job
-from gateway.pipeline.errand import read_record, reminder_of
+from gateway.pipeline.errand import of_household, read_record, reminder_of
 from gateway.pipeline.files import PersonFile, Unreadable, read_file
 from gateway.store.keys import Lane
 from gateway.store.redis import Store
@@ -66,14 +66,14 @@ async def every(store: Store, faults: list[str]) -> AsyncIterator[Held]:
 
 async def files_of(store: Store, jobs: Sequence[Held]) -> list[Files]:
     """The files of each job's person, and of the households that its decisions looked at. Raises UnreadableRecord."""
-    keys: dict[str, None] = {}
-    for held in jobs:
-        keys.update(dict.fromkeys(_file_keys(store, held).values()))
-    pipeline = store.redis.pipeline(transaction=False)
-    for key in keys:
-        pipeline.hgetall(key)
-    raw = dict(zip(keys, await pipeline.execute() if keys else [], strict=True))
-    return [_files(store, held, raw) for held in jobs]
+    raw = await _hashes(store, [store.keys.person(held.tenant, held.recipient) for held in jobs])
+    people = [_file(held, raw[store.keys.person(held.tenant, held.recipient)]) for held in jobs]
+    shared = [_households(store, held, person) for held, person in zip(jobs, people, strict=True)]
+    raw = await _hashes(store, [key for keys in shared for key in keys.values()])
+    return [
+        Files(person, {name: _file(held, raw[key]) for name, key in keys.items()})
+        for held, person, keys in zip(jobs, people, shared, strict=True)
+    ]
 
 
 async def receipts_of(store: Store, held: Held) -> list[dict[str, Any]]:
@@ -135,28 +135,29 @@ def _glob(name: str | None) -> str:
     return "*" if name is None else re.sub(r"([*?\[\]\\^])", r"\\\1", name)
 
 
-def _file_keys(store: Store, held: Held) -> dict[str | None, str]:
-    households = {
-        weighed.household
-        for track in held.job.tracks
-        for weighed in (track.look.weighed if track.look else ())
-        if weighed.household is not None
-    }
-    if any(track.state == "waiting" and track.look is None for track in held.job.tracks):
-        reminder = reminder_of(held.job)
-        households |= {reminder.recipient.household} if reminder and reminder.recipient.household else set()
-    names: dict[str | None, str] = {None: store.keys.person(held.tenant, held.recipient)}
-    return names | {name: store.keys.household(held.tenant, name) for name in sorted(households)}
+async def _hashes(store: Store, keys: Sequence[str]) -> dict[str, dict[bytes, bytes]]:
+    names = list(dict.fromkeys(keys))
+    pipeline = store.redis.pipeline(transaction=False)
+    for name in names:
+        pipeline.hgetall(name)
+    return dict(zip(names, await pipeline.execute() if names else [], strict=True))
 
 
-def _files(store: Store, held: Held, raw: dict[str, dict[bytes, bytes]]) -> Files:
-    keys = _file_keys(store, held)
+def _households(store: Store, held: Held, person: PersonFile) -> dict[str, str]:
+    """The keys of the households that were looked at, and of the one that would be now, by name."""
+    looks = [track.look for track in held.job.tracks if track.look is not None]
+    names = {weighed.household for look in looks for weighed in look.weighed}
+    if any(track.state == "waiting" for track in held.job.tracks) and (reminder := reminder_of(held.job)):
+        names.add(of_household(reminder, person.household).recipient.household)
+    return {name: store.keys.household(held.tenant, name) for name in sorted(filter(None, names))}
+
+
+def _file(held: Held, raw: dict[bytes, bytes]) -> PersonFile:
     try:
-        read = {name: read_file([part for item in raw[key].items() for part in item]) for name, key in keys.items()}
+        return read_file([part for item in raw.items() for part in item])
     except Unreadable as error:
         sentence = f"{held.job_id}: the file of {held.recipient} cannot be read: {error}"
         raise UnreadableRecord(sentence) from None
-    return Files(read[None], {name: file for name, file in read.items() if name is not None})
 
 
 def _anchors(job: Job) -> list[Instant]:

@@ -65,3 +65,20 @@ async def test_an_order_to_lift_waits_for_older_orders_in_other_hands(world: Wor
         await world.redis.xclaim(world.keys.commands, GROUP, "dead", 0, ids, idle=60_000, justid=True)
         await world.emptied(seconds=10)
         assert await left(world) == (0, 0)
+
+
+async def test_a_late_withdrawal_leaves_the_consent_that_was_given_after_it(world: World) -> None:
+    await world.redis.xgroup_create(world.keys.commands, GROUP, id="0", mkstream=True)
+    await world.command("consent", recipient_id="bob", state="night_consent")
+    await world.command("resume", recipient_id="bob", reason="night_consent")
+    read = await world.redis.xreadgroup(GROUP, "dead", {world.keys.commands: ">"})
+    await world.command("consent", recipient_id="bob", state="night_consent", id="1-1:afterwards")
+    async with world.inside():
+        async with asyncio.timeout(5):
+            while await left(world) != (0, 1):  # noqa: ASYNC110 - another task brings it about
+                await asyncio.sleep(0.02)
+        ids = [entry for entry, _ in read[0][1]]
+        await world.redis.xclaim(world.keys.commands, GROUP, "dead", 0, ids, idle=60_000, justid=True)
+        await world.emptied(seconds=10)
+    names = await world.redis.hkeys(world.keys.person("default", "bob"))
+    assert [name.decode().split(":", 3)[-1] for name in names if name[:2] == b"s:"] == ["1-1:afterwards"]

@@ -175,32 +175,6 @@ async def test_a_stop_that_is_over_forbids_nothing_any_more(world: World) -> Non
         assert world.receipts.statuses("late") == ["sent", "delivered"]
 
 
-async def test_a_consent_is_a_state_that_a_policy_may_name(world: World) -> None:
-    folder = world.policy()
-    file = folder / "house.yaml"
-    file.write_text(file.read_text() + CARE)
-    world.configure(policies=folder)
-    async with world.inside():
-        await world.command("consent", recipient_id="li", state="hardship")
-        await world.emptied()
-        await world.put(reminder("a", "li"), reminder("b", "xu"))
-        await world.receipts.ended("a", "b")
-        assert world.receipts.statuses("a") == ["suppressed"]
-        assert world.receipts.last("a")["reason"]["rule"] == "house.care"
-        assert world.receipts.statuses("b") == ["sent", "delivered"]
-
-
-CARE = """
-  - id: house.care
-    kind: stop
-    force: house
-    source: "the story"
-    status: verified
-    states: [hardship]
-    match: [recipient]
-"""
-
-
 # The kill switch.
 
 

@@ -56,16 +56,22 @@ async def test_four_workers_racing_on_fifty_people_never_pass_a_cap_of_three(wor
     assert told == {("sent", None): people * most, refused: people * (each - most)}
 
 
-async def test_four_workers_racing_on_a_household_share_its_cap(world: World) -> None:
+@pytest.mark.parametrize("named", [5, 2, 0], ids=["by-all-jobs", "by-some", "by-none"])
+async def test_four_workers_racing_on_a_household_share_its_cap(world: World, named: int) -> None:
+    """Of five jobs for each person some name the household, the others find it in the person's file."""
     policy = world.policy(3, otherwise="drop")
     file = policy / "house.yaml"
     file.write_text(file.read_text().replace("scope: [recipient]", "scope: [household]"))
     jobs = [addressed(person, ["sms"], id=f"j{person}-{number}") for number in range(5) for person in range(20)]
-    for job in jobs:
-        job["recipient"]["household"] = f"h{int(job['recipient']['id'][1:]) // 2}"
+    homes = {job["recipient"]["id"]: f"h{int(job['recipient']['id'][1:]) // 2}" for job in jobs}
+    for job in jobs[: 20 * named]:
+        job["recipient"]["household"] = homes[job["recipient"]["id"]]
     async with providers(world.folder, delay=0.01) as fakes:
         world.configure(fakes.channels(), policies=policy)
         async with world.workers(4):
+            for person, home in homes.items():
+                await world.contact(person, household=home, event="not_connected")
+            await world.emptied()
             await world.put(*jobs)
             await world.receipts.ended(*[job["id"] for job in jobs], seconds=40)
         per_house: Counter[int] = Counter()
