@@ -3,10 +3,8 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from gateway.pipeline.policies import LOOSER_S
-from gateway.store.redis import Store
+from gateway.store.policies import Offer, Offered, name_of, publish
 from tests.stories.test_policy_changes import CLOSED, OPEN, packs, refusals, statuses_of, write
 from tests.stories.world import World, reminder
 
@@ -73,27 +71,22 @@ def flip(link: Path, to: str) -> None:
     new.replace(link)
 
 
-async def test_what_waits_is_woken_also_if_the_waking_failed_at_first(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = packs(world)
+async def test_what_waits_is_woken_also_if_the_process_that_published_ended_before_it_could(world: World) -> None:
+    folder, theirs = packs(world), world.folder / "theirs"
+    theirs.mkdir()
     write(folder, CLOSED, "v1")
     world.configure(policies=folder)
-    wake, failed = Store.wake, []
-
-    async def once(self: Store, selector: str, now: int) -> int:
-        if not failed:
-            failed.append(selector)
-            raise ConnectionError
-        return await wake(self, selector, now)
-
-    async with world.inside():
+    async with world.inside() as plant:
         await world.put(reminder("waits"))
         await world.receipts.until(lambda: world.receipts.statuses("waits") == ["deferred"])
-        monkeypatch.setattr(Store, "wake", once)
-        write(folder, OPEN, "v2")
-        await world.receipts.ended("waits", seconds=5)
-    assert failed
+        write(theirs, OPEN, "v2")
+        texts = {"house": (theirs / "house.yaml").read_text()}
+        offer = Offer(
+            name=name_of(texts), texts=texts, labels={"house": "house@v2"}, path="elsewhere", age=1, at="", edited=True
+        )
+        assert await publish(plant.store, offer) == Offered.PUBLISHED
+        await world.receipts.ended("waits", seconds=10)
+    assert world.receipts.last("waits")["policy"] == "house@v2"
 
 
 async def test_another_folder_named_by_the_configuration_takes_the_place_of_the_first(world: World) -> None:
