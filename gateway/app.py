@@ -149,10 +149,11 @@ async def plant(config: Config, url: str, words: Catalog, metrics: Metrics, cloc
         stack.push_async_callback(quick.aclose)
         stack.push_async_callback(blocking.aclose)
         store, owner = Store(quick, Keys(config.redis.prefix)), uuid.uuid4().hex
+        policies = Policies(store, config.policies, clock, metrics)
+        policy = await _policy(policies)
         name = await stack.enter_async_context(_seated(quick, store.keys, owner))
         desks = build_desks(config, surroundings(config, store, clock))
-        policies = Policies(store, config.policies, clock, metrics)
-        context = _context(config, words, await _policy(policies), desks, store.keys, owner)
+        context = _context(config, words, policy, desks, store.keys, owner)
         backoff = Backoff(first_ms=config.retry.first, most_ms=config.retry.most)
         lanes = Inbox(quick, blocking, list(store.keys.lanes.values()), name)
         facts = Inbox(quick, blocking, [store.keys.commands, store.keys.contacts, store.keys.callbacks], name)

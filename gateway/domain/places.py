@@ -28,6 +28,13 @@ _TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "UM", "VI"})
 """They have country codes of their own, and lie in the United States; ISO 3166-2 also calls them `US-PR` and so on."""
 _OTHERWISE_CALLED = {"UK": "GB", "EL": "GR"}
 """Codes that the European Union writes where ISO 3166 has others."""
+_OVERSEAS = {
+    "FR-971": "GP", "FR-972": "MQ", "FR-973": "GF", "FR-974": "RE", "FR-975": "PM", "FR-976": "YT", "FR-977": "BL",
+    "FR-978": "MF", "FR-986": "WF", "FR-987": "PF", "FR-988": "NC", "NL-BQ1": "BQ", "NL-BQ2": "BQ", "NL-BQ3": "BQ",
+    **{f"FR-{code}": code for code in ("GP", "MQ", "GF", "RE", "PM", "YT", "BL", "MF", "WF", "PF", "NC", "TF")},
+    **{f"NL-{code}": code for code in ("AW", "CW", "SX")},
+}  # fmt: skip
+"""Subdivisions of a country that have an ISO 3166-1 code, and so zones, of their own far away from it."""
 _COMPARED_CHUNKS = range(50, 60)
 """Chunks of 400 days, 2024 to 2035, over which two zones must agree to count as one: their clocks then never differ."""
 
@@ -109,7 +116,7 @@ def _plausible(phone: str | None, region: str | None, code: str) -> tuple[tuple[
 
 def _stated_zones(code: str) -> tuple[str, ...]:
     """The zones of a country or subdivision; those of the whole country for a subdivision that is not known here."""
-    own = ZONES_OF_SUBDIVISIONS.get(code)
+    own = ZONES_OF_SUBDIVISIONS.get(code) or _zones_of_countries().get(_OVERSEAS.get(code, ""))
     return _distinct(own) if own else country_zones(code[:2])
 
 

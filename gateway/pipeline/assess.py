@@ -123,7 +123,7 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
             case decided:
                 return decided
     if waits or passed:
-        return _postponed(view, waits or passed, look)
+        return _postponed(view, _timely(waits, view) or _timely(passed, view) or waits or passed, look)
     if track.refused and not any(end.status == "suppressed" for end in ends):
         code, message = track.refused
         return Finish("failed", Reason(code="refused", message=message, provider_code=code), look)
@@ -172,6 +172,12 @@ def _seat(view: View, track: Track, house: House, candidate: Candidate, closes: 
     if not isinstance(rendered, Rendered):
         return _rejected(rendered.code, rendered.sentence)
     return Admit(channel=channel, desk=desk, rendered=rendered, candidate=candidate, closes=closes, look=look)
+
+
+def _timely(waits: list[Reason], view: View) -> list[Reason]:
+    """Those that are over before the job is."""
+    ends = view.reminder.ends
+    return [wait for wait in waits if ends is None or wait.until is None or wait.until < ends]
 
 
 def _postponed(view: View, waits: list[Reason], look: Look) -> Plan:

@@ -110,6 +110,16 @@ def consents_of(person: PersonFile, channel: Channel, now: Instant) -> tuple[str
     )
 
 
+def consents_end(person: PersonFile, channel: Channel, now: Instant) -> Instant | None:
+    """When the first of the consents that hold now ends: what it lifts may stand in the way again from then on."""
+    ends = [
+        state.until
+        for name, state in zip(person.state_names, person.states, strict=True)
+        if name.startswith("s:consent:") and state.channel in (None, channel) and covers(state, now)
+    ]
+    return min((end for end in ends if end is not None), default=None)
+
+
 def _happened(contacts: Sequence[PastContact], now: Instant) -> Sequence[PastContact]:
     """Contacts as of now. What is written down has happened: if it seems to lie ahead, the clock of the worker that
     claimed it is before ours, and to count it later would let one too many through meanwhile."""

@@ -55,9 +55,12 @@ class Policies:
         self._adopted = Policy({})
         self._marks: Marks = ()
         """of the folder that was offered last"""
+        self._offered: str | None = None
+        """the name of what was read last"""
+        self._compared: str | None = None
+        """the name in force with which the folder was compared last"""
         self._refused = False
         self._published: str | None = None
-        self._woken: str | None = None
         self._orphaned = 0
 
     async def begin(self) -> Policy:
@@ -67,14 +70,21 @@ class Policies:
         if name is not None:
             with contextlib.suppress(PolicyError):  # this release cannot read it; the folder's may take its place
                 await self.adopt(name)
+        await self._rest(LOOK_S)
         faults = await self._offer(edited=False, rested_s=0)
         while faults is None:
-            await asyncio.sleep(LOOSER_S)
+            await self._rest(LOOSER_S)
             faults = await self._offer(edited=False, rested_s=LOOSER_S)
         name = await in_force(self.store)
         if name is None:
             raise PolicyError(*faults)
         return await self.adopt(name)
+
+    async def _rest(self, seconds: float) -> None:
+        """Until nothing in the folder has changed for so long."""
+        before = None
+        while before != (before := await asyncio.to_thread(marks_of, self.folder)):  # noqa: ASYNC110 - others write it
+            await asyncio.sleep(seconds)
 
     async def adopt(self, name: str) -> Policy:
         """The published policy of that name. Raises PolicyError if this release cannot read it."""
@@ -106,9 +116,19 @@ class Policies:
         name = await in_force(self.store)
         if changed or (name is None and not self._refused):
             await self._offer(edited=changed, rested_s=rested_s)
+        elif name is not None and name not in (self._offered, self._compared):
+            await self._compare(name, rested_s)
         elif name is not None:
             await self.adopt(name)
             await self._wake(name)
+
+    async def _compare(self, name: str, rested_s: float) -> None:
+        """Another policy is in force than the folder's: somebody published it, or the store was set back to an older
+        state. Of the same folder the one changed later holds."""
+        self._compared = name
+        held = await publication(self.store, name)
+        if held is not None and held.path == str(self.folder):
+            await self._offer(edited=False, rested_s=rested_s)
 
     async def _offer(self, edited: bool, rested_s: float) -> tuple[str, ...] | None:
         """Publishes the folder as it is now, if it is whole; what is wrong with it, or None if it is too early to say.
@@ -121,8 +141,11 @@ class Policies:
         self.metrics.policy_faults.set(len(faults))
         if faults:
             log.error("policy_refused", faults=faults, policy=self._adopted.published)
-        else:
+        elif (
+            not edited or name_of(folder.texts) != self._offered
+        ):  # a file that is no pack changes the folder's age too
             await self._publish(folder, policy, edited)
+            self._offered = name_of(folder.texts)
         self._marks, self._refused = marks, bool(faults)
         return faults
 
@@ -156,15 +179,13 @@ class Policies:
     async def _wake(self, name: str) -> None:
         """What waits because of a rule is judged anew, once: by the process that published, or, if that ended before,
         by whoever sees it."""
-        if self._woken == name:
-            return
         if await woken(self.store) != name:
             self._orphaned += 1
             if self._published != name and self._orphaned < ORPHANED_LOOKS:
                 return
             await self.store.wake(RULED, self.clock.now())
             await mark_woken(self.store, name)
-        self._woken, self._orphaned = name, 0
+        self._orphaned = 0
 
     async def _prove(self, packs: list[Pack]) -> None:
         """An officer's own worked cases do not hold a policy up, but that they disagree must be seen."""

@@ -10,13 +10,13 @@ from gateway.domain.places import locate
 from gateway.domain.receipt import Reason
 from gateway.domain.reminder import Reminder
 from gateway.domain.ruling import Decision, Finding, Look, Ruling, Weighed
-from gateway.pipeline.files import consents_of, digest, facts_of
+from gateway.pipeline.files import consents_end, consents_of, digest, facts_of
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, Case, Written
 from gateway.policy.judge import judge
 from gateway.policy.rules.base import Rule
 from gateway.policy.rules.content import Content
-from gateway.policy.stops import OPTED_OUT, Stopped, explicit_stop
+from gateway.policy.stops import OPTED_OUT, Stopped, explicit_stop, next_stop
 from gateway.rendering.render import Rendered
 
 _SUPPRESSING = frozenset({"opted_out", "stopped", "no_consent", "content"})
@@ -71,7 +71,11 @@ def weigh(view: View, house: House, channel: Channel, look: Look) -> Answer:
     ruling = judge(rules, case, view.now)
     warned = [finding.rule for finding in ruling.findings if not finding.blocks]
     look.weighed.append(_entry(candidate, house, ruling.decision, ruling.earliest, ruling.blocked_by, warned))
-    return Allowed(candidate, ruling.closes) if ruling.decision == "allow" else _blocked(ruling)
+    if ruling.decision != "allow":
+        return _blocked(ruling)
+    stops = next_stop(house.policy, look.jurisdictions, case, view.now)
+    ends = (ruling.closes, stops, consents_end(view.person, channel, view.now))
+    return Allowed(candidate, min((end for end in ends if end is not None), default=None))
 
 
 def _entry(

@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from msgspec import Struct
 
 from gateway.domain.clock import format_instant
@@ -54,9 +53,9 @@ def parse_pack(text: str, code: str, where: str, label: str | None = None) -> tu
 def _parse(text: str, code: str, label: str | None) -> tuple[Pack | None, tuple[str, ...]]:
     try:
         document, lines = read_document(text)
-    except yaml.YAMLError as error:
-        return None, (f": is not YAML: {' '.join(str(error).split())}",)
-    pack, faults = read_pack(document, code, label)
+        pack, faults = read_pack(document, code, label)
+    except Exception as error:  # noqa: BLE001 - a file that somebody wrote must not end the workers that read it
+        return None, (f": is not YAML: {' '.join(str(error).split())[:500]}",)
     found = [(lines.of(fault.path), fault) for fault in faults]
     found += [(line, Fault(keys, "is written twice; only one would be kept")) for line, keys in lines.duplicates]
     found.sort(key=lambda item: item[0])
@@ -165,7 +164,7 @@ def _mappings(fields: Fields, key: str) -> tuple[Mapping[str, Any], ...]:
 def _sentence(document: object, fault: Fault) -> str:
     """`rule cn.cba.hours: hours.mon: …`: a rule by its id, an example by its number."""
     match fault.path:
-        case ("rules" | "examples" as section, index, *rest) if isinstance(document, Mapping):
+        case ("rules" | "examples" as section, index, *rest) if isinstance(document, Mapping) and index.isdigit():
             entry = document[section][int(index)]
             name = entry.get("id") if isinstance(entry, Mapping) else None
             return f"{section[:-1]} {name or f'number {int(index) + 1}'}: {Fault(tuple(rest), fault.sentence)}"

@@ -46,6 +46,12 @@ def explicit_stop(policy: Policy, jurisdictions: tuple[str, ...], case: Case, at
     return None if state is None else Stopped(state, _rule_of(rules, state, case.candidate, at))
 
 
+def next_stop(policy: Policy, jurisdictions: tuple[str, ...], case: Case, at: Instant) -> Instant | None:
+    """When a stop that is known already begins to forbid this contact, later than `at`."""
+    starts = sorted(state.from_ for state in case.states if state.from_ is not None and state.from_ > at)
+    return next((start for start in starts if explicit_stop(policy, jurisdictions, case, start)), None)
+
+
 def stopped(states: Sequence[State], candidate: Candidate, at: Instant, exempt: Exempt | None = None) -> State | None:
     """The state that forbids this contact at this moment, or None."""
     for state in states:

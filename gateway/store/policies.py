@@ -106,6 +106,7 @@ async def publish(store: Store, offer: Offer) -> Offered:
         made = Published(path=offer.path, age=max(offer.age, behind + 1), at=offer.at, packs=packs)
         raw = msgspec.json.encode(made).decode()
         await _any(store).hset(store.keys.policies, offer.name, raw)
+        await _any(store).hdel(store.keys.policies, WOKEN)
         [written] = await store.commit([Change(files=[FileWrite(store.keys.control, version, (POLICY, offer.name))])])
         if written == WRITTEN:
             return Offered.PUBLISHED

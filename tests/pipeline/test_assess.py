@@ -121,3 +121,28 @@ def test_a_job_that_must_wait_until_it_is_over_expires_now(tmp_path: Path) -> No
     plan = decide(tmp_path, past(NOW - 1000, NOW - 900, NOW - 800), expires_at="2026-11-24T09:00:00Z")
     assert isinstance(plan, Finish)
     assert (plan.status, plan.reason.code) == ("expired", "limit")
+
+
+def test_a_channel_passed_over_is_waited_for_where_the_others_come_too_late(tmp_path: Path) -> None:
+    """Sms opens within the hour, email only when the job is over."""
+    policy = house(tmp_path)
+    rule = (
+        "  - {{id: house.{0}, kind: window, source: s, status: verified, applies: {{channels: [{0}]}}, "
+        'hours: {{mon-sun: "{1}"}}, clock: "fixed:UTC", otherwise: {2}}}\n'
+    )
+    text = (tmp_path / "house.yaml").read_text()
+    more = rule.format("sms", "11:00-12:00", "next_channel") + rule.format("email", "20:00-21:00", "defer")
+    (tmp_path / "house.yaml").write_text(text + more)
+    ruled = msgspec.structs.replace(policy, policy=read_folder(tmp_path).policy())
+    raw = msgspec.json.encode(
+        reminder("a", channels=["sms", "email"], recipient={"email": "a@b.example"}, expires_at="2026-11-23T15:00:00Z")
+    )
+    read = parse_reminder(raw)
+    assert isinstance(read, Reminder)
+    job = begin(read, raw, "s/1-0", NOW)
+    view = View(
+        reminder=read, job=job, person=PersonFile(), household=None, pauses=(), cancelled=None, now=NOW
+    )  # fmt: skip
+    plan = assess(view, job.tracks[0], ruled)
+    assert isinstance(plan, Postpone)
+    assert plan.reason.rule == "house.sms"

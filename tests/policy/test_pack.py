@@ -141,3 +141,14 @@ def test_the_packs_we_ship_load_and_agree_with_their_examples() -> None:
     for pack in policy.packs.values():
         assert run_examples(pack) == []
         assert pack.notice
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rules:\n  id: a\n  kind: window\n  id: b\n", "examples:\n  at: 1\n  at: 2\n", "code: !!bool maybe\n",
+        "code: !!timestamp abc\n", "version: " + "9" * 5000 + "\n", "rules: " + "[" * 3000,
+    ],
+)  # fmt: skip
+def test_whatever_somebody_wrote_is_a_sentence(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, text)

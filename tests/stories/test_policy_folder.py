@@ -101,3 +101,17 @@ async def test_another_folder_named_by_the_configuration_takes_the_place_of_the_
     world.configure(policies=second)
     async with world.worker():
         assert await statuses_of(world, "second", 5) == {("sent", "house@v2")}
+
+
+async def test_a_file_that_is_no_pack_puts_nothing_in_force_and_a_lost_publication_comes_back(world: World) -> None:
+    folder = packs(world)
+    write(folder, CLOSED, "v1")
+    world.configure(policies=folder)
+    async with world.worker():
+        control = await world.redis.hgetall(world.keys.control)  # type: ignore[misc]
+        write(folder, OPEN, "v2")
+        await asyncio.sleep(1)
+        assert await statuses_of(world, "second", 5) == {("sent", "house@v2")}
+        await world.redis.hset(world.keys.control, b"policy", control[b"policy"])  # type: ignore[misc]
+        await asyncio.sleep(1)
+        assert await statuses_of(world, "restored", 5) == {("sent", "house@v2")}
