@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
@@ -21,7 +22,7 @@ from gateway.cli import demo_report
 from gateway.cli.books import Account, Books, next_receipts, open_receipts
 from gateway.cli.portfolio import Portfolio, deal
 from gateway.cli.terminal import Quit
-from gateway.config import Config, load
+from gateway.config import Config, load, shipped
 from gateway.domain.clock import Clock, SystemClock
 from gateway.pipeline.metrics import Metrics
 from gateway.store.deadletters import DeadLetters
@@ -30,6 +31,8 @@ from gateway.store.redis import client
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
 
+PACKS = ("CN.yaml", "US.yaml", "house.yaml")
+"""Those whose hours the portfolio is dealt by; the others would hold up some of what it shows, at some hours."""
 CONFIGURATION = """
 redis: {url: embedded, data: redis}
 channels:
@@ -39,7 +42,7 @@ channels:
 retry: {first: 600ms, most: 1200ms, attempts: 3}
 log: {level: error}
 """
-"""The rest is as shipped: templates, policies, and the channel of calls."""
+"""The rest is as shipped: templates, and the channel of calls."""
 PATIENCE_S = 30.0
 """For so long jobs are waited for that do not come to rest."""
 LOOK_S = 0.05
@@ -112,7 +115,11 @@ async def demo(console: Console, clock: Clock, *, stay: bool) -> int:
 
 def _configured(folder: Path) -> Config:
     file = folder / "gateway.yaml"
-    file.write_text(CONFIGURATION, encoding="utf-8")
+    packs = folder / "packs"
+    packs.mkdir()
+    for name in PACKS:
+        shutil.copy(shipped("config") / "policies" / name, packs)
+    file.write_text(f"{CONFIGURATION}\npolicies: packs\n", encoding="utf-8")
     config = load(file, {})
     if isinstance(config, list):
         raise Quit(*(fault.sentence for fault in config))
