@@ -15,12 +15,13 @@ from gateway.pipeline.view import House
 from gateway.policy.folder import read_folder
 from gateway.policy.policy import Policy
 from gateway.queries.explain import Reader, Story, story_of
-from gateway.queries.packs import Shelf, texts_in_store, version_in_force
+from gateway.queries.packs import Shelf, version_in_force
 from gateway.queries.records import Held, UnreadableRecord, files_of, find, receipts_of, unread
 from gateway.queries.telling import page
 from gateway.queries.words import LANGUAGES, Language
 from gateway.rendering.catalog import Catalog
 from gateway.store.keys import Keys
+from gateway.store.policies import texts_of
 from gateway.store.redis import Store
 
 
@@ -85,7 +86,7 @@ async def _reader(store: Store, config: Config, found: list[Held], language: Lan
     now = await version_in_force(store)
     looks = [track.look.policy for held in found for track in held.job.tracks if track.look]
     labels = [label for version in (*looks, now or "") for label in version.split(",") if label]
-    texts = await texts_in_store(store, labels)
+    texts = await texts_of(store, labels)
     at_hand = now is not None and texts.keys() >= set(labels)
     folder = Policy({}) if at_hand else read_folder(config.policies).policy()
     shelf = Shelf(texts, folder.packs.values())

@@ -22,10 +22,10 @@ from gateway.config import Config
 from gateway.domain.clock import SystemClock
 from gateway.policy.folder import read_folder
 from gateway.queries.history import decisions
-from gateway.queries.packs import texts_in_store
 from gateway.queries.pool import Order, simulate
 from gateway.queries.recorded import write_line
 from gateway.store.keys import Keys
+from gateway.store.policies import texts_of
 from gateway.store.redis import Store, StoreError
 
 SINCE = "30d"
@@ -109,14 +109,14 @@ async def _spool(config: Config, since_ms: int, spool: BinaryIO, faults: list[st
         store = Store(connection, Keys(config.redis.prefix))
         async for recorded in decisions(store, SystemClock().now() - since_ms, faults):
             spool.write(write_line(recorded) + b"\n")
-        return await texts_in_store(store)
+        return await texts_of(store)
 
 
 async def _texts(config: Config) -> dict[str, str]:
     """The texts of the packs that ever judged. A file of cases may be tried where the store cannot be reached."""
     try:
         async with app.open_redis(config) as connection:
-            return await texts_in_store(Store(connection, Keys(config.redis.prefix)))
+            return await texts_of(Store(connection, Keys(config.redis.prefix)))
     except StoreError as error:
         complain(f"redis.url: the store cannot be used ({error}), so packs of then come from {config.policies} only")
         return {}

@@ -46,25 +46,32 @@ class Ruling(Struct, frozen=True, kw_only=True):
         return [finding.rule for finding in self.findings if finding.blocks]
 
 
-class Weighed(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One channel as it was weighed, small enough to be kept with the job: the contact that was judged, without its
-    address (`address` is its digest), what was decided, and the rules that stood against it."""
+class Candidate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The contact that is to be judged. `address` is a digest; of what is kept, `params` are those that rules select
+    by."""
 
     channel: str
-    decision: Decision
-    until: Instant | None = None
-    blocked_by: tuple[str, ...] = ()
-    warned: tuple[str, ...] = ()
     purpose: str = "collection"
     role: str = "creditor"
+    recipient: str | None = None
     account: str | None = None
     address: str | None = None
     household: str | None = None
     creditor: str | None = None
     collector: str | None = None
     flags: tuple[str, ...] = ()
-    params: Mapping[str, Any] = {}
-    """of the job's, those that rules select by"""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Weighed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One channel as it was weighed, small enough to be kept with the job: the contact that was judged, what was
+    decided, and the rules that stood against it."""
+
+    candidate: Candidate
+    decision: Decision
+    until: Instant | None = None
+    blocked_by: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
 
 
 class Look(Struct, frozen=True, kw_only=True, omit_defaults=True):

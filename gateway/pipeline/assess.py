@@ -145,12 +145,13 @@ def _channel(view: View, track: Track, house: House, channel: Channel, look: Loo
                 return Finish("expired", Reason(code="expired", message="no time is left before expires_at"), look)
             if closes is not None and closes - view.now < CLOSING_MS:
                 return Wait(Reason(code="quiet_hours", message="the lawful window is about to close", until=closes))
-            return _seat(view, track, house, candidate, _earliest(closes, ends), look)
+            return _seat(view, track, house, channel, candidate, _earliest(closes, ends), look)
 
 
-def _seat(view: View, track: Track, house: House, candidate: Candidate, closes: Instant | None, look: Look) -> Plan:
+def _seat(
+    view: View, track: Track, house: House, channel: Channel, candidate: Candidate, closes: Instant | None, look: Look
+) -> Plan:
     """An admitted channel: paused, without a desk, full, or the seat and the message itself."""
-    channel: Channel = candidate.channel  # type: ignore[assignment]
     paused, desks = _pauses(view, channel)
     if paused:
         return Postpone(Reason(code="paused", message=f"paused by {paused.by}"), look)

@@ -135,17 +135,15 @@ class Policies:
         An edit that this process saw wins; a folder that it finds when it starts does not if its age is behind."""
         marks, folder = await asyncio.to_thread(read_at_rest, self.folder)
         policy = await asyncio.to_thread(folder.policy)
-        faults = (*policy.faults, *await self._gone(folder))
+        name, faults = name_of(folder.texts), (*policy.faults, *await self._gone(folder))
         if not faults and rested_s < LOOSER_S and not self._adopted.rules <= policy.rules:
             return None
         self.metrics.policy_faults.set(len(faults))
         if faults:
             log.error("policy_refused", faults=faults, policy=self._adopted.published)
-        elif (
-            not edited or name_of(folder.texts) != self._offered
-        ):  # a file that is no pack changes the folder's age too
-            await self._publish(folder, policy, edited)
-            self._offered = name_of(folder.texts)
+        elif not edited or name != self._offered:  # what is no pack changes the folder's age too
+            await self._publish(name, folder, policy, edited)
+            self._offered = name
         self._marks, self._refused = marks, bool(faults)
         return faults
 
@@ -158,15 +156,15 @@ class Policies:
         why = "is in force and not here any more; to withdraw it, leave it with `rules: []`"
         return [f"{folder.path}/{code}.yaml: {why}" for code in held.packs if code not in folder.texts]
 
-    async def _publish(self, folder: Folder, policy: Policy, edited: bool) -> None:
+    async def _publish(self, name: str, folder: Folder, policy: Policy, edited: bool) -> None:
         offer = Offer(
-            name=name_of(folder.texts), texts=folder.texts, path=folder.path, age=folder.age, edited=edited,
+            name=name, texts=folder.texts, path=folder.path, age=folder.age, edited=edited,
             labels={pack.code: pack.label for pack in policy.packs.values()}, at=format_instant(self.clock.now()),
         )  # fmt: skip
         match await publish(self.store, offer):
             case Offered.PUBLISHED:
-                self._published = offer.name
-                log.info("policy_published", policy=offer.name, count=len(offer.texts))
+                self._published = name
+                log.info("policy_published", policy=name, count=len(offer.texts))
                 if not offer.texts:
                     log.error("policy_empty", folder=folder.path, why="no pack forbids anything")
                 await self._prove(list(policy.packs.values()))
@@ -197,11 +195,13 @@ class Policies:
         found = await publication(self.store, name)
         if found is None:
             raise PolicyError(f"the store names the policy {name} and does not hold it")
+        texts = await texts_of(self.store, found.packs.values())
         packs: dict[str, Pack] = {}
-        for code, text in (await texts_of(self.store, found.packs)).items():
-            label = found.packs[code]
-            pack, faults = (None, ["is not in the store"]) if text is None else parse_pack(text, code, "", label)
+        for code, label in found.packs.items():
+            if label not in texts:
+                raise PolicyError(f"the store names the pack {label} and does not hold it")
+            pack, faults = parse_pack(texts[label], code, f"the published pack {label}", label)
             if pack is None or faults:
-                raise PolicyError(*(f"the published pack {label} cannot be used: {fault}" for fault in faults))
+                raise PolicyError(*faults)
             packs[code] = pack
         return Policy(packs, published=name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from channels.contract import Channel
@@ -83,11 +84,11 @@ def _entry(
     warned: Sequence[str],
 ) -> Weighed:  # fmt: skip
     named = house.policy.attributes
+    kept = msgspec.structs.replace(
+        candidate, params={name: candidate.params[name] for name in named if name in candidate.params}
+    )
     return Weighed(
-        channel=candidate.channel, decision=decision, until=until, blocked_by=tuple(rules), warned=tuple(warned),
-        purpose=candidate.purpose, role=candidate.role, account=candidate.account, address=candidate.address,
-        household=candidate.household, creditor=candidate.creditor, collector=candidate.collector,
-        flags=candidate.flags, params={name: candidate.params[name] for name in named if name in candidate.params},
+        candidate=kept, decision=decision, until=until, blocked_by=tuple(rules), warned=tuple(warned)
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from gateway.domain.clock import Instant
+from gateway.domain.ruling import Candidate as Candidate
 
 
 class PastContact(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,22 +43,6 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     creditor: str | None = None
     collector: str | None = None
     weekly: dict[str, list[str] | str] | None = None
-
-
-class Candidate(Struct, frozen=True, kw_only=True):
-    """The contact that is to be judged."""
-
-    channel: str
-    purpose: str = "collection"
-    role: str = "creditor"
-    recipient: str | None = None
-    account: str | None = None
-    address: str | None = None
-    household: str | None = None
-    creditor: str | None = None
-    collector: str | None = None
-    flags: tuple[str, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Written(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from gateway.policy.stops import UNRULED
 from gateway.queries.concerns import Unconcerned, unconcerned
 from gateway.queries.decide import Decided, decide
 from gateway.queries.packs import Made, Shelf
-from gateway.queries.recorded import Recorded, candidate_of, cases_of_track
+from gateway.queries.recorded import Recorded, cases_of_track
 from gateway.queries.records import Files, Held
 from gateway.queries.sentences import Told, explicit, line, not_concerned, verdict
 from gateway.queries.words import Language
@@ -180,7 +180,7 @@ def _again(weighed: Weighed, look: Look, view: View, held: Held) -> Recorded:
     history, states = facts_of(view.person, view.household, look.at)
     return Recorded(
         job_id=held.job_id, tenant=held.tenant, at=look.at, policy=look.policy, tzdata=look.tzdata, zones=look.zones,
-        jurisdictions=look.jurisdictions, inferred=look.inferred, candidate=candidate_of(weighed, held.recipient),
+        jurisdictions=look.jurisdictions, inferred=look.inferred, candidate=weighed.candidate,
         history=history, states=states, decided=Decided(weighed.decision, weighed.until, weighed.blocked_by),
     )  # fmt: skip
 

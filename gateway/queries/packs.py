@@ -1,7 +1,6 @@
 """Finds the packs that judged, by the labels that records and receipts name: in the store, else in a folder."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from msgspec import Struct
 
@@ -52,17 +51,6 @@ class Made(Struct, frozen=True):
 
     policy: Policy
     missing: tuple[str, ...]
-
-
-async def texts_in_store(store: Store, labels: Iterable[str] | None = None) -> dict[str, str]:
-    """The texts of the labels that the store holds; of every label for None."""
-    client: Any = store.redis
-    if labels is None:
-        every: Any = await client.hgetall(store.keys.packs)
-        return {label.decode(): text.decode() for label, text in every.items()}
-    wanted = list(dict.fromkeys(labels))
-    found = await client.hmget(store.keys.packs, wanted) if wanted else []
-    return {label: text.decode() for label, text in zip(wanted, found, strict=True) if text is not None}
 
 
 async def version_in_force(store: Store) -> str | None:

@@ -65,25 +65,16 @@ def cases_of_track(held: Held, track: Track, files: Files) -> list[Recorded]:
     return [_case(held, track, look, weighed, files) for weighed in look.weighed]
 
 
-def candidate_of(weighed: Weighed, recipient: str) -> Candidate:
-    """The contact that was weighed."""
-    return Candidate(
-        channel=weighed.channel, purpose=weighed.purpose, role=weighed.role, recipient=recipient,
-        account=weighed.account, address=weighed.address, household=weighed.household, creditor=weighed.creditor,
-        collector=weighed.collector, flags=weighed.flags, params=weighed.params,
-    )  # fmt: skip
-
-
 def _case(held: Held, track: Track, look: Look, weighed: Weighed, files: Files) -> Recorded:
     own = _own_contact(held, track, look)
     person = _as_of(files.person, held.job, look.at, own)
     household = None
-    if weighed.household is not None:
-        household = _as_of(files.households[weighed.household], held.job, look.at, own)
+    if weighed.candidate.household is not None:
+        household = _as_of(files.households[weighed.candidate.household], held.job, look.at, own)
     history, states = facts_of(person, household, look.at)
     return Recorded(
         job_id=held.job_id, tenant=held.tenant, at=look.at, policy=look.policy, tzdata=look.tzdata, zones=look.zones,
-        jurisdictions=look.jurisdictions, inferred=look.inferred, candidate=candidate_of(weighed, held.recipient),
+        jurisdictions=look.jurisdictions, inferred=look.inferred, candidate=weighed.candidate,
         history=history, states=states, decided=Decided(weighed.decision, weighed.until, weighed.blocked_by),
     )  # fmt: skip
 
@@ -92,7 +83,7 @@ def _own_contact(held: Held, track: Track, look: Look) -> Callable[[str, PastCon
     """Whether a contact of the file is the one that this look led to. It bears the name of the attempt, while the
     record still names that; its time is the look's."""
     name = None if track.attempt is None else f"c:{track.attempt.reference}"
-    admitted = {weighed.channel for weighed in look.weighed if weighed.decision == "allow"}
+    admitted = {weighed.candidate.channel for weighed in look.weighed if weighed.decision == "allow"}
 
     def own(field: str, contact: PastContact) -> bool:
         if track.attempt is not None and track.attempt.at == look.at and field == name:

@@ -146,7 +146,7 @@ async def _hashes(store: Store, keys: Sequence[str]) -> dict[str, dict[bytes, by
 def _households(store: Store, held: Held, person: PersonFile) -> dict[str, str]:
     """The keys of the households that were looked at, and of the one that would be now, by name."""
     looks = [track.look for track in held.job.tracks if track.look is not None]
-    names = {weighed.household for look in looks for weighed in look.weighed}
+    names = {weighed.candidate.household for look in looks for weighed in look.weighed}
     if any(track.state == "waiting" for track in held.job.tracks) and (reminder := reminder_of(held.job)):
         names.add(of_household(reminder, person.household).recipient.household)
     return {name: store.keys.household(held.tenant, name) for name in sorted(filter(None, names))}

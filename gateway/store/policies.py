@@ -5,7 +5,7 @@ published, no claim judged by the old one can be written.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -81,12 +81,14 @@ async def mark_woken(store: Store, name: str) -> None:
     await _any(store).hset(store.keys.policies, WOKEN, name)
 
 
-async def texts_of(store: Store, labels: Mapping[str, str]) -> dict[str, str | None]:
-    """The texts of labelled packs, by code; None for one that is not there."""
-    if not labels:
-        return {}
-    found = await _any(store).hmget(store.keys.packs, list(labels.values()))
-    return {code: text.decode() if text else None for code, text in zip(labels, found, strict=True)}
+async def texts_of(store: Store, labels: Iterable[str] | None = None) -> dict[str, str]:
+    """The texts of the labelled packs that the store holds; of every pack for None."""
+    if labels is None:
+        every = await _any(store).hgetall(store.keys.packs)
+        return {label.decode(): text.decode() for label, text in every.items()}
+    wanted = list(dict.fromkeys(labels))
+    found = await _any(store).hmget(store.keys.packs, wanted) if wanted else []
+    return {label: text.decode() for label, text in zip(wanted, found, strict=True) if text is not None}
 
 
 async def publish(store: Store, offer: Offer) -> Offered:

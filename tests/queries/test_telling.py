@@ -7,7 +7,7 @@ import pytest
 from gateway.domain.clock import parse_instant
 from gateway.domain.lifecycle import Attempt, Job, Track, TrackState
 from gateway.domain.receipt import Status
-from gateway.domain.ruling import Look, Weighed
+from gateway.domain.ruling import Candidate, Look, Weighed
 from gateway.pipeline.files import EMPTY
 from gateway.pipeline.view import House
 from gateway.queries.explain import Reader, Story, story_of
@@ -23,7 +23,8 @@ ATTEMPT = Attempt(
 )  # fmt: skip
 LOOK = Look(
     at=AT, policy="US@gone", tzdata="2026a", zones=("America/New_York",), jurisdictions=("US",),
-    inferred={"time_zone": "phone"}, weighed=[Weighed(channel="sms", decision="deny", blocked_by=("us.stop",))],
+    inferred={"time_zone": "phone"},
+    weighed=[Weighed(candidate=Candidate(channel="sms"), decision="deny", blocked_by=("us.stop",))],
 )  # fmt: skip
 
 

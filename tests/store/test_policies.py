@@ -50,7 +50,7 @@ async def test_a_label_is_one_text_for_ever(store: Store) -> None:
     assert found is not None
     label = found.packs["house"]
     assert label.startswith("house@1+")
-    assert await texts_of(store, {"x": "house@1", "y": label, "z": "none@1"}) == {"x": "a", "y": "b", "z": None}
+    assert await texts_of(store, ["house@1", label, "none@1"]) == await texts_of(store) == {"house@1": "a", label: "b"}
     await publish(store, offer("a", age=3))
     again = await publication(store, offer("a").name)
     assert again is not None
