@@ -144,3 +144,16 @@ def test_a_time_zone_of_another_country_than_the_number_brings_the_law_of_both()
 def test_a_time_zone_that_is_no_countrys_is_no_evidence() -> None:
     assert locate("Etc/UTC", None, None, "US").jurisdictions == ("US",)
     assert locate("Europe/Oslo", "+4712345678", None, "US").jurisdictions == ("NO",)
+
+
+@pytest.mark.parametrize(
+    ("code", "zone"),
+    [
+        ("FR-RE", "Indian/Reunion"),
+        ("FR-974", "Indian/Reunion"),
+        ("FR-GP", "America/Guadeloupe"),
+        ("NL-CW", "America/Curacao"),
+    ],
+)
+def test_an_overseas_part_of_a_country_has_its_own_clock(code: str, zone: str) -> None:
+    assert locate(None, None, code, "US").zones == (zone,)

@@ -14,7 +14,7 @@ from gateway.pipeline.assess import Admit, Finish, Plan, Postpone, assess
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.files import PersonFile
 from gateway.pipeline.view import House, View
-from gateway.policy.facts import PastContact
+from gateway.policy.facts import PastContact, State
 from gateway.policy.folder import read_folder
 from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog
@@ -146,3 +146,19 @@ def test_a_channel_passed_over_is_waited_for_where_the_others_come_too_late(tmp_
     plan = assess(view, job.tracks[0], ruled)
     assert isinstance(plan, Postpone)
     assert plan.reason.rule == "house.sms"
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("s:consent:1-0:a", State(state="night_consent", recipient="p-a", from_=NOW - 1, until=NOW + 600_000)),
+        ("s:stop:1-0:b", State(state="moratorium", recipient="p-a", from_=NOW + 600_000)),
+        ("s:stop:1-0:c", State(state="opted_out", channel="sms", recipient="p-a", from_=NOW + 600_000)),
+    ],
+)
+def test_what_is_admitted_is_worth_sending_only_until_a_consent_ends_or_a_stop_begins(
+    tmp_path: Path, name: str, state: State
+) -> None:
+    plan = decide(tmp_path, PersonFile(1, states=(state,), state_names=(name,)))
+    assert isinstance(plan, Admit)
+    assert plan.closes == NOW + 600_000
