@@ -66,10 +66,13 @@ class Worker:
             servants = [
                 group.create_task(act()) for act in (self.flights.settle_for_ever, self._move, self.reader.sweep)
             ]
-            await asyncio.wait([group.create_task(self.reader.read()), group.create_task(self._walk())])
-            await self.flights.drained()
-            await self.reader.hand_over()
-            await end(*servants)
+            hands = [group.create_task(self.reader.read()), group.create_task(self._walk())]
+            try:
+                await asyncio.wait(hands)
+                await self.flights.drained()
+                await self.reader.hand_over()
+            finally:  # a task group cancels what it holds once, and that may be swallowed
+                await end(*servants, *hands)
 
     async def _walk(self) -> None:
         """Batches down the line, until told to stop."""
