@@ -164,7 +164,7 @@ async def test_names_are_given_again_so_that_a_thousand_lives_need_no_more_than_
 
 
 async def test_who_takes_over_within_the_promised_time() -> None:
-    from gateway.pipeline.worker import SWEEP_S
+    from gateway.pipeline.reader import SWEEP_S
 
     assert TAKEOVER_IDLE_MS / 1000 + 2 * SWEEP_S < 30
     assert streams.SWEEP_COUNT >= 200
