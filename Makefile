@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV     ?= uv
 ENGINE ?= docker
 
-.PHONY: help setup demo test lint types laws unit faults bench lock image clean
+.PHONY: help setup demo test lint types laws unit faults bench lock tables image clean
 
 help:            ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ lock:            ## the hash-locked lists anew, from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra dkim -o requirements/run.txt
 	$(COMPILE) pyproject.toml requirements/dev.in --extra dkim -c requirements/run.txt -o requirements/dev.txt
 	$(COMPILE) requirements/build.in -o requirements/build.txt
+
+tables: $(STAMP) ## the tables of providers in the READMEs, from the facts that they declare
+	$(BIN)/python -m channels.table
 
 image:           ## a container image (ENGINE=docker, podman or buildah)
 	$(ENGINE) build --tag gateway .

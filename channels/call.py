@@ -7,10 +7,13 @@ import msgspec
 from msgspec import Struct
 
 from channels.contract import Accepted, Facts, InDoubt, Message, Outcome, Refused, Surroundings, Unavailable
-from channels.settings import Common
+from channels.settings import Common, Kind
 
 # What became of the call comes back as a Contact, not as a receipt.
-FACTS = Facts(kind="call", channel="call", receipts=False, bounds_delivery=True)
+FACTS = Facts(
+    kind="call", channel="call", receipts=False, bounds_delivery=True,
+    summary="a task for agents or a dialler, on the stream of calls",
+)  # fmt: skip
 
 
 class CallSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,3 +75,6 @@ def task(message: Message, phone: str) -> CallTask:
 
 def _rfc3339(at: int) -> str:
     return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+KIND = Kind(FACTS, CallSettings, Call)

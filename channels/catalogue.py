@@ -1,38 +1,36 @@
-"""The list of all kinds of provider, one line each: the only place that knows every one of them."""
+"""The list of all kinds of provider, one line each: the only place that knows every one of them.
 
-from collections.abc import Callable, Mapping
+A kind's module is loaded when a configuration names it, so that nobody pays for the libraries of providers they do not
+have.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from channels import call, null, sandbox
 from channels import settings as keys
-from channels.contract import Channel, Facts, Fault, Provider, Settings, Surroundings
-from channels.email import smtp
-from channels.push import fcm
-from channels.settings import Common
-from channels.sms import twilio
+from channels.contract import Channel, Fault, Provider, Settings, Surroundings
+from channels.settings import Common, Kind
 
-
-class Kind(Struct, frozen=True):
-    """How to build one kind, and what is true of it; `paths` are the keys that name files."""
-
-    facts: Facts
-    settings: type[Common]
-    provider: Callable[[Any, Surroundings], Provider]
-    paths: tuple[str, ...] = ()
-
-
-KINDS: dict[str, Kind] = {
-    "twilio": Kind(twilio.FACTS, twilio.TwilioSettings, twilio.Twilio),
-    "smtp": Kind(smtp.FACTS, smtp.SmtpSettings, smtp.Smtp, paths=("ca_file", "dkim.key_file")),
-    "fcm": Kind(fcm.FACTS, fcm.FcmSettings, fcm.Fcm, paths=("credentials",)),
-    "call": Kind(call.FACTS, call.CallSettings, call.Call),
-    "sandbox": Kind(sandbox.FACTS, sandbox.SandboxSettings, sandbox.Sandbox),
-    "null": Kind(null.FACTS, null.NullSettings, null.Null),
+KINDS: dict[str, str] = {
+    "twilio": "channels.sms.twilio",
+    "smtp": "channels.email.smtp",
+    "fcm": "channels.push.fcm",
+    "call": "channels.call",
+    "sandbox": "channels.sandbox",
+    "null": "channels.null",
 }
+"""Kind → the module that exports it as `KIND`."""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """One kind. Raises KeyError for a name that is not in the list."""
+    return cast(Kind, import_module(KINDS[name]).KIND)
 
 
 def build(channel: Channel, settings: Settings, surroundings: Surroundings) -> Provider:
@@ -40,7 +38,7 @@ def build(channel: Channel, settings: Settings, surroundings: Surroundings) -> P
     found = faults(channel, settings)
     if found:
         raise ValueError("; ".join(fault.message for fault in found))
-    kind = KINDS[settings["kind"]]
+    kind = kind_of(settings["kind"])
     return kind.provider(keys.read(kind.settings, settings), surroundings)
 
 
@@ -49,7 +47,7 @@ def common(settings: Settings) -> Common:
 
     `concurrency` is no more than the kind can do at once: a claim that waits for a connection is a claim too many.
     """
-    own = keys.read(KINDS[settings["kind"]].settings, settings)
+    own = keys.read(kind_of(settings["kind"]).settings, settings)
     return replace(keys.read(Common, settings), concurrency=own.slots())
 
 
@@ -63,9 +61,9 @@ def faults(channel: Channel, settings: object) -> list[Fault]:
     name = settings.get("kind")
     if name is None:
         return [Fault("kind", f"`kind` is missing; known are {', '.join(sorted(KINDS))}")]
-    kind = KINDS.get(name) if isinstance(name, str) else None
-    if kind is None:
+    if not isinstance(name, str) or name not in KINDS:
         return [Fault("kind", f"`kind`: {name!r} is unknown; known are {', '.join(sorted(KINDS))}")]
+    kind = kind_of(name)
     found = keys.faults(kind.settings, settings)
     if kind.facts.channel not in (None, channel):
         found.append(Fault("kind", f"`kind`: {name} serves the channel {kind.facts.channel}, not {channel}"))
@@ -74,9 +72,9 @@ def faults(channel: Channel, settings: object) -> list[Fault]:
 
 def located(settings: Settings, folder: Path) -> dict[str, Any]:
     """The entry with its relative file names made absolute against `folder`, that of the configuration file."""
-    kind = KINDS.get(str(settings.get("kind")))
+    name = str(settings.get("kind"))
     result: dict[str, Any] = dict(settings)
-    for path in kind.paths if kind else ():
+    for path in kind_of(name).paths if name in KINDS else ():
         *outer, key = path.split(".")
         part = result
         for step in outer:

@@ -94,10 +94,13 @@ class InDoubt(Struct, frozen=True):
 Outcome = Accepted | Refused | Unavailable | InDoubt
 
 
-class ProviderReceipt(Struct, frozen=True, kw_only=True):
+class ProviderReceipt(Struct, frozen=True, kw_only=True, tag="receipt"):
     """What a provider reports after it accepted.
 
-    `reference` is the message's, or None where only `message_id` is known.
+    `reference` is the message's, or None where only `message_id` is known. `status` is `unknown` for a word that stands
+    in no table of ours: it is counted, shown, and moves nothing. `address` tells that the address itself is dead (an
+    unknown mailbox, a token that is no longer registered), `opted_out` that the person wants no more (a complaint, a
+    STOP that the provider took); either holds whatever `status` says.
     """
 
     provider: str
@@ -108,20 +111,68 @@ class ProviderReceipt(Struct, frozen=True, kw_only=True):
     message: str | None = None
     at: int
     """ms since the epoch"""
+    address: bool = False
+    opted_out: bool = False
+
+
+class Reply(Struct, frozen=True, kw_only=True, tag="reply"):
+    """What a person wrote back. `sender` is the person's address in the form of `Message.to` (E.164 for a phone);
+    `id` the provider's own name for the message, by which it is known when it comes again. `opted_out` tells that the
+    provider has itself taken it for a STOP."""
+
+    provider: str
+    id: str
+    channel: Channel
+    sender: str
+    text: str
+    at: int
+    """ms since the epoch"""
+    opted_out: bool = False
+
+
+Report = ProviderReceipt | Reply
+"""Whatever a provider tells us by itself."""
+
+
+class Idempotency(Struct, frozen=True, kw_only=True):
+    """How a provider knows the same message again: `carried` names the header or field that holds the message's
+    `reference`, within `window_s` seconds of the first request."""
+
+    carried: str
+    window_s: int
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What is true of a kind of provider; the line reads it, the README's table is made from it."""
+    """What is true of a kind of provider, as data: the line reads it, the tables of the READMEs are made from it."""
 
     kind: str
     channel: Channel | None
     """None: serves any channel it is configured under."""
     receipts: bool
     """Whether a report of delivery follows an `Accepted`; if not, `sent` is the end."""
+    summary: str = ""
+    """What it is, for the table of people, in a few words."""
+    reports: bool | None = None
+    """Whether anything at all may be told of a message later (a bounce, a complaint), so that its reference is kept;
+    None: as `receipts`."""
+    by_message_id: bool = False
+    """Whether its reports name a message only by the provider's own id, so that the id must be kept."""
+    idempotency: Idempotency | None = None
+    """None: a repeated request is a second message, so nothing is repeated on a guess."""
+    lookup: bool = False
+    """Whether the fate of a message can be asked for (`Inquirer`)."""
     targets: tuple[str, ...] = ()
     """Of a push provider: the kinds of target that it reaches; empty: any."""
     bounds_delivery: bool = False
     """Whether the provider can be told to drop the message at `expires_at`."""
+    longest_life_s: int | None = None
+    """The longest time to live that it takes; None: any, or none can be told."""
+    most_bytes: int | None = None
+    """The largest payload that it takes; a larger one is refused before anything is sent."""
+
+    @property
+    def keeps_reference(self) -> bool:
+        return self.receipts if self.reports is None else self.reports
 
 
 class Provider(Protocol):
@@ -153,12 +204,32 @@ class Callback(Struct, frozen=True, kw_only=True):
     at: int
 
 
+class Heard(Struct, frozen=True):
+    """A genuine callback: what it reports, and the body with which its provider wants to be answered (200 if there is
+    one, 204 if not)."""
+
+    reports: tuple[Report, ...]
+    answer: bytes = b""
+    content_type: str = "application/json"
+
+
 @runtime_checkable
 class Listener(Protocol):
     """A provider that reports over HTTP."""
 
-    def hear(self, callback: Callback) -> list[ProviderReceipt] | None:
-        """What a callback reports; None if its signature is not the provider's, and then nothing of it is true."""
+    async def hear(self, callback: Callback) -> Heard | None:
+        """What a callback reports; None if it is not proven to be the provider's (its signature, or the secret in its
+        address), and then nothing of it is true. What cannot be read is no report: `Heard(())`. Raises OSError where
+        it cannot be verified now (a certificate that cannot be had); the provider is asked to come again."""
+
+
+@runtime_checkable
+class Inquirer(Protocol):
+    """A provider that can be asked what became of a message; `facts.lookup` says so."""
+
+    async def look_up(self, message: Message, timeout: float) -> ProviderReceipt | None:
+        """What is known of a message sent under `message.reference`; None where that is nothing, which proves
+        nothing: absence is no evidence that it was not sent."""
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
@@ -171,10 +242,16 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
     Raises ConnectionError (ConnectionRefusedError where it is certain that nothing was written) and TimeoutError.
     """
-    report: Callable[[ProviderReceipt], Awaitable[None]]
-    """Takes in a receipt that arises inside the process (the sandbox)."""
+    report: Callable[[Report], Awaitable[None]]
+    """Takes in a report that arises inside the process (the sandbox, a connection that the provider keeps open); it is
+    durable on return. Raises ConnectionError; the report is then told again."""
     now: Callable[[], int]
     """ms since the epoch"""
+    unsubscribe: Callable[[Message], str | None] = lambda message: None
+    """The address of the one-click unsubscription of a message (RFC 8058), None where none is offered."""
+    bounce_token: Callable[[Message], str | None] = lambda message: None
+    """What stands between `+` and `@` in the envelope sender of a message (VERP), so that its bounce proves itself;
+    None where no bounces are taken in."""
 
 
 class Fault(Struct, frozen=True):

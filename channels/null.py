@@ -1,9 +1,9 @@
 """The null provider: takes every message at once and sends nothing, so that benchmarks measure the gateway alone."""
 
 from channels.contract import Accepted, Facts, Message, Outcome, Surroundings
-from channels.settings import Common
+from channels.settings import Common, Kind
 
-FACTS = Facts(kind="null", channel=None, receipts=False)
+FACTS = Facts(kind="null", channel=None, receipts=False, summary="takes everything at once; for benchmarks")
 
 
 class NullSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,3 +23,6 @@ class Null:
 
     async def close(self) -> None:
         """Nothing to release."""
+
+
+KIND = Kind(FACTS, NullSettings, Null)

@@ -1,12 +1,13 @@
 """What every provider's entry in the configuration has in common, and how all mistakes in one are found at once."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields, replace
 
-from channels.contract import Facts, Fault, Settings
+from channels.contract import Facts, Fault, Provider, Settings, Surroundings
 
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -26,6 +27,10 @@ class Common(Struct, frozen=True, kw_only=True):
     """Requests in flight at once, per worker."""
     timeout: Seconds = 10.0
     """Seconds that one send may take."""
+    weight: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    """Share of the channel's messages beside the weights of the others; None: in order of preference."""
+    doubts: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    """Doubtful sends a minute, and twice as many unresolved since it was last trusted, after which it is paused."""
     receipts: Literal["none", "callback"] | None = None
     """Whether reports of delivery follow; None: what is true of the kind."""
 
@@ -47,6 +52,15 @@ class Common(Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("name", self.name), ("kind", self.kind)]
+
+
+class Kind(Struct, frozen=True):
+    """How to build one kind, and what is true of it; `paths` are the keys that name files."""
+
+    facts: Facts
+    settings: type[Common]
+    provider: Callable[[Any, Surroundings], Provider]
+    paths: tuple[str, ...] = ()
 
 
 S = TypeVar("S", bound=Common)

@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from channels import catalogue
-from channels.contract import Channel, Listener, ProviderReceipt, Surroundings
+from channels.contract import Channel, Listener, Report, Surroundings
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.lifecycle import Limits
@@ -117,9 +117,9 @@ def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
             raise ConnectionError from error
         return str(entry.decode())
 
-    async def report(receipt: ProviderReceipt) -> None:
+    async def report(report: Report) -> None:
         try:
-            await store.redis.xadd(store.keys.callbacks, {"receipt": msgspec.json.encode(receipt)})
+            await store.redis.xadd(store.keys.callbacks, {"report": msgspec.json.encode(report)})
         except StoreError as error:
             raise ConnectionError from error
 

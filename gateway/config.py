@@ -252,4 +252,4 @@ def _provider_faults(channel: Channel, settings: Any, path: str) -> Iterator[Fau
 
 
 def _settings_of(settings: Settings) -> type[Struct]:
-    return catalogue.KINDS[settings["kind"]].settings
+    return catalogue.kind_of(settings["kind"]).settings

@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 import pytest
 from msgspec import Struct
 
-from channels import catalogue
+from channels import table as tables
 from gateway.cli.main import parser
 from gateway.config import Config, shipped
 from gateway.domain import lifecycle
@@ -56,12 +56,10 @@ def test_the_commands_of_the_readme_are_those_of_help() -> None:
     assert table(README, "command") == listed
 
 
-def test_the_providers_of_the_readme_are_those_of_the_catalogue() -> None:
-    word = {True: "yes", False: "no"}
-    facts = [kind.facts for kind in catalogue.KINDS.values()]
-    assert table(README, "kind") == [
-        [f"`{fact.kind}`", fact.channel or "any", word[fact.receipts], word[fact.bounds_delivery]] for fact in facts
-    ]
+@pytest.mark.parametrize("name", tables.PLACES)
+def test_the_tables_of_providers_are_written_from_their_facts(name: str) -> None:
+    document = tables.PLACES[name].read_text("utf-8")
+    assert tables.replaced(name, document) == document, "run `make tables`"
 
 
 @pytest.mark.parametrize("path", [README, ROOT / "templates" / "README.md"], ids=["README", "templates"])

@@ -29,10 +29,12 @@ from channels.email.address import Mailbox, mailbox, named
 from channels.email.dkim import DkimSettings, Signer
 from channels.email.message import Letterhead, UnsafeHeaderError, sender
 from channels.email.pool import Line, Pool, Relay
-from channels.settings import Common, Port, Text
+from channels.settings import Common, Kind, Port, Text
 
 # A relay's 250 is the end; a bounce may follow.
-FACTS = Facts(kind="smtp", channel="email", receipts=False)
+FACTS = Facts(
+    kind="smtp", channel="email", receipts=False, summary="a mail relay; its 250 is the end, a bounce may follow"
+)
 
 # The server asks who we are or does not like the answer: our configuration, not the person's address (RFC 4954).
 AUTH_CODES = (530, 534, 535, 538)
@@ -232,3 +234,6 @@ def _relay(settings: SmtpSettings, greeting: str) -> Relay:
         password=settings.password,
         greeting=greeting,
     )
+
+
+KIND = Kind(FACTS, SmtpSettings, Smtp, paths=("ca_file", "dkim.key_file"))

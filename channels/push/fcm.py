@@ -27,9 +27,12 @@ from channels.contract import (
 )
 from channels.http import Answer, Http
 from channels.push.google_token import GoogleToken, account
-from channels.settings import Common, Text, WebUrl
+from channels.settings import Common, Kind, Text, WebUrl
 
-FACTS = Facts(kind="fcm", channel="push", receipts=False, targets=("fcm",), bounds_delivery=True)
+FACTS = Facts(
+    kind="fcm", channel="push", receipts=False, targets=("fcm",), bounds_delivery=True, most_bytes=4096,
+    summary="Firebase Cloud Messaging, HTTP v1",
+)  # fmt: skip
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 # Firebase asks for no retry earlier than this, whatever Retry-After says; and for a minute on 429 without one.
@@ -192,3 +195,6 @@ def _patient(answer: Unavailable) -> Unavailable:
     if wait is None:
         wait = QUOTA_WAIT_S if answer.code == "http_429" else LEAST_WAIT_S
     return Unavailable(answer.code, answer.message, max(wait, LEAST_WAIT_S))
+
+
+KIND = Kind(FACTS, FcmSettings, Fcm, paths=("credentials",))

@@ -27,18 +27,23 @@ from channels.contract import (
     Callback,
     Facts,
     Fault,
+    Heard,
     InDoubt,
     Message,
     Outcome,
     ProviderReceipt,
     Refused,
+    Reply,
     Surroundings,
     Unavailable,
 )
 from channels.http import Answer, Http
-from channels.settings import Common, Text, WebUrl
+from channels.settings import Common, Kind, Text, WebUrl
 
-FACTS = Facts(kind="twilio", channel="sms", receipts=True, bounds_delivery=True)
+FACTS = Facts(
+    kind="twilio", channel="sms", receipts=True, bounds_delivery=True, longest_life_s=36_000,
+    summary="text messages; receipts by callback, none without a `public_url`",
+)  # fmt: skip
 
 # Twilio advises against a ValidityPeriod of 5 s or less: the message would likely die in its own queue.
 LEAST_VALIDITY_S = 6
@@ -119,9 +124,15 @@ DELIVERY_CODES: dict[str, str] = {
 }
 
 
+INBOUND_STATUSES = ("received", "receiving")
+OPTED_OUT_CODE = "21610"
+
+
 class TwilioSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
     account_sid: Text
     auth_token: Text
+    secondary_auth_token: Text | None = None
+    """The other live token, while tokens are rotated: callbacks signed with either are Twilio's."""
     from_: Text | None = field(default=None, name="from")
     messaging_service_sid: Text | None = None
     base_url: WebUrl = "https://api.twilio.com"
@@ -192,7 +203,8 @@ class Twilio:
             # Empty would mean os.environ, where TWILIO_REGION or TWILIO_EDGE could send us to another host.
             environment={"TWILIO_EDGE": ""},
         )
-        self._validator = RequestValidator(settings.auth_token)
+        tokens = (settings.auth_token, settings.secondary_auth_token)
+        self._validators = [RequestValidator(token) for token in tokens if token]
 
     async def start(self) -> None:
         await self._http.start()
@@ -217,12 +229,15 @@ class Twilio:
     async def close(self) -> None:
         await self._http.close()
 
-    def hear(self, callback: Callback) -> list[ProviderReceipt] | None:
-        """A status callback (twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks)."""
+    async def hear(self, callback: Callback) -> Heard | None:
+        """A status callback (twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks), or a
+        message that a person sent to us (twilio.com/docs/messaging/guides/webhook-request)."""
         form = MultiDict(parse_qsl(callback.body.decode("utf-8", "replace"), keep_blank_values=True))
         if not self.verify(callback.url, form, callback.headers.get("x-twilio-signature")):
             return None
-        return [self.receipt(callback.reference, form, callback.at)]
+        if "Body" in form and form.get("SmsStatus") in (None, *INBOUND_STATUSES):
+            return Heard((self.reply(form, callback.at),))
+        return Heard((self.receipt(callback.reference, form, callback.at),))
 
     def verify(self, url: str, params: Mapping[str, str], signature: str | None) -> bool:
         """Whether Twilio signed this callback. `url` is the public one, with its query; `params` the decoded form."""
@@ -231,7 +246,7 @@ class Twilio:
             return False
         try:
             urlsplit(url).port  # noqa: B018 - a port that is none raises here instead of in the validator
-            return bool(self._validator.validate(url, params, signature))
+            return any(validator.validate(url, params, signature) for validator in self._validators)
         except ValueError:
             return False
 
@@ -243,9 +258,22 @@ class Twilio:
             reference=reference,
             message_id=form.get("MessageSid") or form.get("SmsSid") or None,
             status=STATUSES.get(form.get("MessageStatus") or form.get("SmsStatus") or "", "unknown"),
+            opted_out=code == OPTED_OUT_CODE,
             code=code,
             message=DELIVERY_CODES.get(code, f"Twilio error {code}") if code else None,
             at=at,
+        )
+
+    def reply(self, form: Mapping[str, str], at: int) -> Reply:
+        """A verified inbound message; `OptOutType` tells that Twilio itself took it for a STOP."""
+        return Reply(
+            provider=self.name,
+            id=form.get("MessageSid") or form.get("SmsSid") or "",
+            channel="sms",
+            sender=form.get("From") or "",
+            text=form.get("Body") or "",
+            at=at,
+            opted_out=form.get("OptOutType") == "STOP",
         )
 
 
@@ -270,3 +298,6 @@ def _refusal(status: int, document: _Document) -> Outcome:
     if verdict == "later":
         return Unavailable(code, words)
     return Refused(code, words, address=verdict == "address", opted_out=verdict == "opted_out")
+
+
+KIND = Kind(FACTS, TwilioSettings, Twilio)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from channels.contract import ProviderReceipt
+from channels.contract import ProviderReceipt, Reply
 from gateway.domain.clock import Clock
 from gateway.domain.errors import Fault
 from gateway.pipeline.deadletter import dead_letter
@@ -18,7 +18,7 @@ from gateway.store.keys import Member, parse_member
 from gateway.store.redis import WRITTEN, Ask, Change, Seen, Store
 from gateway.store.streams import Entry
 
-_receipt = msgspec.json.Decoder(ProviderReceipt)
+_report: msgspec.json.Decoder[ProviderReceipt | Reply] = msgspec.json.Decoder(ProviderReceipt | Reply)
 
 
 class Report(Struct):
@@ -53,9 +53,14 @@ class Reports:
         reports: list[tuple[Entry, ProviderReceipt]] = []
         for entry in entries:
             try:
-                reports.append((entry, _receipt.decode(entry.fields.get(b"receipt", b""))))
+                report = _report.decode(entry.fields.get(b"report", b""))
             except msgspec.DecodeError as error:
-                await self._bury(entry, Fault("receipt", str(error)))
+                await self._bury(entry, Fault("report", str(error)))
+                continue
+            if isinstance(report, ProviderReceipt):
+                reports.append((entry, report))
+            else:
+                await self.store.commit([Change(ack=(entry.stream, entry.id.decode()))])
         if not reports:
             return []
         keys = [self.context.keys.reference(receipt.reference or "") for _, receipt in reports]

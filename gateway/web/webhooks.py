@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from channels.contract import Callback, Listener, ProviderReceipt
+from channels.contract import Callback, Listener, Report
 from gateway.domain.clock import Clock
 from gateway.web.problem import problem
 
@@ -22,9 +22,9 @@ class Webhooks:
     def __init__(self, public_url: str | None, clock: Clock) -> None:
         self._public_url, self._clock = public_url, clock
         self._listeners: Mapping[str, Listener] = {}
-        self._take: Callable[[ProviderReceipt], Awaitable[None]] | None = None
+        self._take: Callable[[Report], Awaitable[None]] | None = None
 
-    def open(self, listeners: Mapping[str, Listener], take: Callable[[ProviderReceipt], Awaitable[None]]) -> None:
+    def open(self, listeners: Mapping[str, Listener], take: Callable[[Report], Awaitable[None]]) -> None:
         """From here on callbacks are heard; `take` returns once a receipt is durable."""
         self._listeners, self._take = listeners, take
 
@@ -38,15 +38,20 @@ class Webhooks:
         body = await request.read()
         if len(body) > MAX_CALLBACK_BYTES:
             raise web.HTTPRequestEntityTooLarge(max_size=MAX_CALLBACK_BYTES, actual_size=len(body))
-        receipts = listener.hear(self._callback(request, body))
-        if receipts is None:
+        try:
+            heard = await listener.hear(self._callback(request, body))
+        except OSError:
+            return problem(503, "the signature cannot be verified now; come again")
+        if heard is None:
             return problem(403, "the signature is not the provider's over the public address of this gateway")
         try:
-            for receipt in receipts:
-                await self._take(receipt)
+            for report in heard.reports:
+                await self._take(report)
         except OSError:  # the store cannot be had; the provider tries again
-            return problem(503, "the receipt could not be kept; come again")
-        return web.Response(status=204)
+            return problem(503, "the report could not be kept; come again")
+        if not heard.answer:
+            return web.Response(status=204)
+        return web.Response(body=heard.answer, content_type=heard.content_type)
 
     def _callback(self, request: web.Request, body: bytes) -> Callback:
         """The request as the provider sent it: to the configured public address, whatever stands between."""

@@ -16,8 +16,8 @@ from channels.contract import (
     Message,
     Outcome,
     Provider,
-    ProviderReceipt,
     Refused,
+    Report,
     Surroundings,
     Unavailable,
 )
@@ -32,7 +32,7 @@ class House:
 
     public_url: str | None = "https://notify.example.com"
     calls: list[bytes] = field(default_factory=list)
-    receipts: list[ProviderReceipt] = field(default_factory=list)
+    receipts: list[Report] = field(default_factory=list)
     trouble: Exception | None = None
     time: int = NOW
 
@@ -42,7 +42,7 @@ class House:
         self.calls.append(task)
         return f"{len(self.calls)}-0"
 
-    async def report(self, receipt: ProviderReceipt) -> None:
+    async def report(self, receipt: Report) -> None:
         self.receipts.append(receipt)
 
     def lend(self) -> Surroundings:
@@ -137,12 +137,12 @@ class ChannelContract:
 
     async def test_no_secret_is_ever_shown(self, rig: Rig) -> None:
         provider = rig.build()
-        kind = catalogue.KINDS[rig.settings["kind"]]
+        kind = catalogue.kind_of(rig.settings["kind"])
         shown = repr(provider) + repr(vars(provider)) + repr(catalogue.common(rig.settings)) + repr(kind)
         assert SECRET not in shown
 
     async def test_its_facts_are_those_of_its_kind(self, rig: Rig) -> None:
-        facts = catalogue.KINDS[rig.settings["kind"]].facts
+        facts = catalogue.kind_of(rig.settings["kind"]).facts
         assert rig.build().facts == facts
         assert not rig.build(receipts="none").facts.receipts
         assert rig.build(receipts="callback").facts.receipts

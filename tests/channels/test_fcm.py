@@ -9,10 +9,10 @@ import pytest
 
 from channels import catalogue
 from channels.contract import Accepted, InDoubt, Message, PushTarget, Refused, Unavailable
+from channels.fakes.fcm import FakeFcm
 from channels.http import Answer
 from channels.push.fcm import ERROR_CODES, outcome
 from tests.channels.contract import NOW, House, Rig, WireContract, dead_port, message, once
-from tests.fakes.fcm import FakeFcm
 
 WORDS = {"refuse": "UNREGISTERED", "later": "429", "unreadable": "garbage"}
 

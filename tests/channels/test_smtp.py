@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from channels import catalogue
 from channels.contract import Accepted, InDoubt, Message, Refused, Unavailable
 from channels.email import pool
+from channels.fakes.smtp import FakeSmtp
 from tests.channels.contract import SECRET, House, Rig, WireContract, dead_port, message, once
-from tests.fakes.smtp import FakeSmtp
 
 WORDS = {
     "refuse": ("RCPT", "550 5.1.1 no such user"),

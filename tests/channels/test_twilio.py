@@ -9,10 +9,10 @@ from twilio.request_validator import RequestValidator
 
 from channels import catalogue
 from channels.contract import Accepted, InDoubt, PushTarget, Refused, Unavailable
+from channels.fakes.twilio import FakeTwilio
 from channels.http import Answer
 from channels.sms.twilio import DELIVERY_CODES, ERROR_CODES, MOST_VALIDITY_S, Twilio, outcome
 from tests.channels.contract import NOW, SECRET, House, Rig, WireContract, dead_port, message, once, soon
-from tests.fakes.twilio import FakeTwilio
 
 WORDS = {"refuse": "21211", "later": "429", "unreadable": "garbage"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from channels.contract import ProviderReceipt
+from channels.contract import ProviderReceipt, Reply
 from gateway.app import Undrained
 from gateway.domain.command import parse_command
 from gateway.domain.contact import parse_contact
@@ -63,7 +63,7 @@ ORDERS: tuple[dict[str, Any], ...] = (
     {"type": "pause", "channel": "sms", "provider": "zz", "template": "t"},
     {"type": "unpause", "channel": "sms", "provider": "zz", "template": "t"},
 )  # fmt: skip
-REPORTS = (b"{}", b"\xff", b'{"provider":"x","reference":"zz","status":"delivered","at":1}')
+REPORTS = (b"{}", b"\xff", b'{"type":"receipt","provider":"x","reference":"zz","status":"delivered","at":1}')
 
 
 def bent(lots: random.Random, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,8 +115,8 @@ class Post:
                 )
                 await self.add(keys.commands, "command", raw, isinstance(parse_command(raw), Fault))
             if lots.random() < 0.02:
-                raw, field = lots.choice(REPORTS), lots.choice(("receipt", "q"))
-                await self.add(keys.callbacks, field, raw, field != "receipt" or not _report(raw))
+                raw, field = lots.choice(REPORTS), lots.choice(("report", "q"))
+                await self.add(keys.callbacks, field, raw, field != "report" or not _report(raw))
 
     async def job(self, lane: str, raw: bytes) -> None:
         field = self.lots.choice(["job"] * 30 + ["wake", "x", "jobs"])
@@ -133,7 +133,7 @@ class Post:
 
 def _report(raw: bytes) -> bool:
     try:
-        msgspec.json.decode(raw, type=ProviderReceipt)
+        msgspec.json.decode(raw, type=ProviderReceipt | Reply)
     except msgspec.DecodeError:
         return False
     return True

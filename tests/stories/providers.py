@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.fcm import FakeFcm
-from tests.fakes.smtp import FakeSmtp
-from tests.fakes.twilio import FakeTwilio
+from channels.fakes.fcm import FakeFcm
+from channels.fakes.smtp import FakeSmtp
+from channels.fakes.twilio import FakeTwilio
 from tests.stories.world import PARAMS
 
 TWILIO = ("429", "503", "21211")

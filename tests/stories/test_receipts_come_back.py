@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.fakes.twilio import FakeTwilio
+from channels.fakes.twilio import FakeTwilio
 from tests.stories.world import World, reminder
 
 PUBLIC = "https://notify.example.com"

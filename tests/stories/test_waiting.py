@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from channels.fakes.fcm import FakeFcm
 from gateway.domain.clock import format_instant
-from tests.fakes.fcm import FakeFcm
 from tests.stories.test_commands_and_contacts import messages
 from tests.stories.world import ROOT, ShiftedClock, World, next_day_at, reminder
 

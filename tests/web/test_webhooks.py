@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from twilio.request_validator import RequestValidator
 
 from channels import catalogue
-from channels.contract import Listener, ProviderReceipt, Surroundings
+from channels.contract import Listener, Report, Surroundings
 from gateway.domain.clock import SystemClock
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
@@ -23,11 +23,11 @@ class Door:
     """A running door with one Twilio behind it; `kept` is what came through."""
 
     def __init__(self) -> None:
-        self.kept: list[ProviderReceipt] = []
+        self.kept: list[Report] = []
         self.base = ""
         self.broken = False
 
-    async def take(self, receipt: ProviderReceipt) -> None:
+    async def take(self, receipt: Report) -> None:
         if self.broken:
             raise ConnectionError
         self.kept.append(receipt)

@@ -1,7 +1,7 @@
 """An FCM that speaks its wire: grants access tokens for correctly signed assertions, takes pushes, refuses by code.
 
-A deed that is not a number or one of `wire`'s is an FcmError, e.g. `UNREGISTERED`. Runs alone as `tests.fakes.twilio`
-does; `credentials(folder)` writes a key file that points here.
+A deed that is not a number or one of `wire`'s is an FcmError, e.g. `UNREGISTERED`. Runs alone as
+`channels.fakes.twilio` does; `credentials(folder)` writes a key file that points here.
 """
 
 import json
@@ -14,7 +14,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake, main
 
 STATUS = {
     "UNREGISTERED": (404, "NOT_FOUND"),

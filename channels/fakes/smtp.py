@@ -2,7 +2,7 @@
 
 `script` holds (stage, deed) for the next transactions, in order: stages are MAIL, RCPT, DATA (the command) and DOT (the
 end of the message); a deed is a reply such as `550 5.1.1 no such user`, or `drop`, `hang`, `garbage`, and at DOT also
-`took-drop` and `took-hang`. Then `rule(stage, value)` is asked. `python -m tests.fakes.smtp --port N` runs alone.
+`took-drop` and `took-hang`. Then `rule(stage, value)` is asked. `python -m channels.fakes.smtp --port N` runs alone.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
-from tests.fakes.wire import main
+from channels.fakes.wire import main
 
 
 class Mail(NamedTuple):

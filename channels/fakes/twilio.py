@@ -1,7 +1,7 @@
 """A Twilio that speaks its wire: checks Basic auth, takes messages, refuses by code, calls back with real signatures.
 
-A deed of five digits is a Twilio error code. `python -m tests.fakes.twilio --port N --fault-rate 0.1 --seed 1` serves
-`GET /__log`, the accepted messages as JSON lines.
+A deed of five digits is a Twilio error code. `python -m channels.fakes.twilio --port N --fault-rate 0.1 --seed 1`
+serves `GET /__log`, the accepted messages as JSON lines.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 from twilio.request_validator import RequestValidator
 
-from tests.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake, main
 
 STATUS_OF_CODE = {20003: 401, 20404: 404, 20429: 429, 20500: 500}
 
