@@ -18,7 +18,7 @@ from channels import catalogue
 from channels.contract import Channel, Listener, Report, Surroundings
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
-from gateway.domain.lifecycle import Limits
+from gateway.domain.job import Limits
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.housekeeping import keep_house
 from gateway.pipeline.intake import Intake

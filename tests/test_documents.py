@@ -13,7 +13,7 @@ from channels import table as tables
 from gateway.cli.main import parser
 from gateway.config import Config, shipped
 from gateway.domain import lifecycle
-from gateway.domain.lifecycle import TrackState
+from gateway.domain.job import TrackState
 from gateway.domain.receipt import Status
 from gateway.pipeline.metrics import Metrics
 from gateway.policy.document import read_document

@@ -2,6 +2,7 @@
 
 ```
 ready ─claim→ open ─accepted──────────→ sent ─receipts→ delivered │ undelivered → ended (or the next channel)
+                │                        └─silence──→ the next channel, if one is admitted; else sent as before
                 ├─refused for good────→ next channel, or ended (failed)
                 ├─surely not sent─────→ waiting (a new attempt is judged anew)
                 └─anything else, or the owner died→ in_doubt ─evidence→ sent, ended
@@ -18,125 +19,17 @@ import msgspec
 from msgspec import Struct, field
 
 from channels.contract import Accepted, Channel, InDoubt, Outcome, ProviderReceipt, Refused, Unavailable
-from gateway.domain.clock import Instant, format_instant
-from gateway.domain.receipt import Reason, Receipt, Status, on_the_wire
+from gateway.domain.clock import Instant
+from gateway.domain.job import Attempt, Job, Limits, Track, say
+from gateway.domain.receipt import Reason, Receipt, Status
 from gateway.domain.reminder import Reminder
-from gateway.domain.ruling import Look
-
-TrackState = Literal["ready", "waiting", "open", "sent", "in_doubt", "presumed", "ended"]
-NOTHING = msgspec.Raw(b"null")
-
-
-class Attempt(Struct, omit_defaults=True, kw_only=True):
-    """The latest send of a track, as it was claimed. `owner` is the process that holds it while it is open."""
-
-    channel: Channel
-    provider: str
-    reference: str
-    at: Instant
-    owner: str
-    receipts: bool
-    locale: str
-    template_version: str
-    policy: str
-    segments: int | None = None
-    message_id: str | None = None
-
-
-class Track(Struct, omit_defaults=True, kw_only=True):
-    """One way of a job to its end. `channels` are those left to try; `until` when a waiting track is looked at again,
-    None while nobody knows (paused); `told` the deferral last reported; `attempts` counts sends, `tries` those since
-    the channel's last change."""
-
-    channels: list[Channel]
-    state: TrackState = "ready"
-    until: Instant | None = None
-    told: tuple[str, str | None, Instant | None] | None = None
-    attempts: int = 0
-    tries: int = 0
-    avoid: str | None = None
-    """the provider that just could not, if another may be asked at once"""
-    attempt: Attempt | None = None
-    refused: tuple[str, str] | None = None
-    """code and sentence of the last channel that was given up"""
-    look: Look | None = None
-    """what the rules said when they were last asked, for those who ask why"""
-
-
-class Job(Struct, omit_defaults=True, kw_only=True):
-    """A job's record. `entry` names the inbound entry that made it: any other entry for it is a duplicate."""
-
-    entry: str
-    accepted: Instant
-    tracks: list[Track]
-    told: int = 0
-    """receipts given so far: the number of the next one, less one"""
-    doc: msgspec.Raw = NOTHING
-    """the reminder itself, while something may still follow; else null"""
-
-    @property
-    def ended(self) -> bool:
-        return all(track.state == "ended" for track in self.tracks)
-
-    def track_of(self, reference: str) -> Track | None:
-        """The track whose latest attempt has this reference."""
-        for track in self.tracks:
-            if track.attempt is not None and track.attempt.reference == reference:
-                return track
-        return None
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How long to go on trying. `doubt_ms`: after so long without evidence a send is presumed; `first_ms`, `most_ms`
-    bound the back-off; after `attempts` on one channel it counts as refused."""
-
-    doubt_ms: int = 72 * 3_600_000
-    attempts: int = 12
 
 
 class Step(Struct, kw_only=True):
     """What an event did besides changing the record: receipts to give, and what becomes of the contact in the file."""
 
     receipts: list[Receipt] = field(default_factory=list)
-    contact: Literal["keep", "take_back", "not_delivered"] = "keep"
-
-
-def begin(reminder: Reminder, raw: bytes, entry: str, accepted: Instant) -> Job:
-    """The record of a job that is seen for the first time."""
-    channels = list(reminder.channels)
-    tracks = [Track(channels=channels)] if reminder.strategy == "first" else [Track(channels=[c]) for c in channels]
-    return Job(entry=entry, accepted=accepted, tracks=tracks, doc=msgspec.Raw(raw))
-
-
-def say(
-    job: Job, track: Track, reminder: Reminder, status: Status, at: Instant, reason: Reason | None = None,
-    *, final: bool = True, policy: str | None = None,
-) -> Receipt:  # fmt: skip
-    """The next receipt of a job; numbers it. A deferral tells of no attempt that it was not caused by."""
-    job.told += 1
-    attempt = track.attempt
-    only = track.channels[0] if len(track.channels) == 1 else None
-    return Receipt(
-        id=f"{reminder.id}#{job.told}",
-        job_id=reminder.id,
-        tenant=reminder.tenant,
-        recipient_id=reminder.recipient.id,
-        account=reminder.account,
-        status=status,
-        final=final,
-        channel=attempt.channel if attempt else only,
-        provider=attempt.provider if attempt else None,
-        provider_message_id=attempt.message_id if attempt else None,
-        at=format_instant(at),
-        attempt=track.attempts or None,
-        reason=on_the_wire(reason),
-        policy=policy or (attempt.policy if attempt else None),
-        template=reminder.template,
-        template_version=attempt.template_version if attempt else None,
-        locale=attempt.locale if attempt else None,
-        segments=attempt.segments if attempt else None,
-        metadata=reminder.metadata,
-    )
+    contact: Literal["keep", "take_back", "not_delivered", "delivered"] = "keep"
 
 
 def end(
@@ -192,17 +85,23 @@ def settle(
     attempt = track.attempt
     if attempt is None or track.state not in ("open", "in_doubt"):
         return Step()
+    reached = next((other for other in track.earlier if other.reached is not None), None)
     match outcome:
         case Accepted(message_id=message_id):
             attempt.message_id = message_id
-            track.state = "sent" if attempt.receipts else "ended"
-            return Step(receipts=[say(job, track, reminder, "sent", at, final=not attempt.receipts)])
+            final = not attempt.receipts and reached is None
+            said = [say(job, track, reminder, "sent", at, final=final)]
+            track.state = "ended" if final else "sent"
+            return Step(receipts=said if reached is None else said + _arrived(job, track, reminder, reached))
         case _ if track.state == "in_doubt":
             return Step()  # a doubt that was told is lifted by evidence that it went, never by anything else
         case InDoubt(code=code, message=message):
             track.state = "in_doubt"
             reason = Reason(code="in_doubt", message=message, provider_code=code)
-            return Step(receipts=[say(job, track, reminder, "in_doubt", at, reason, final=False)])
+            said = [say(job, track, reminder, "in_doubt", at, reason, final=False)]
+            return Step(receipts=said if reached is None else said + _arrived(job, track, reminder, reached))
+        case Unavailable() | Refused() if reached is not None:
+            return Step(receipts=_arrived(job, track, reminder, reached), contact="take_back")
         case Unavailable(code=code, message=message) if track.tries < limits.attempts:
             if retry_at is None:
                 track.state, track.avoid = "ready", attempt.provider
@@ -220,6 +119,8 @@ def _next_channel(job: Job, track: Track, reminder: Reminder, at: Instant, code:
     if left:
         track.channels, track.state, track.tries, track.attempt = left, "ready", 0, None
         track.refused = (code, message)
+        return []
+    if go_back(track):
         return []
     track.state = "ended"
     reason = Reason(code="refused", message=message, provider_code=code)
@@ -240,16 +141,49 @@ def presume(job: Job, track: Track, reminder: Reminder, at: Instant) -> list[Rec
     return [say(job, track, reminder, "presumed_sent", at, reason)]
 
 
-def report(job: Job, track: Track, reminder: Reminder, receipt: ProviderReceipt) -> Step:
-    """What a provider's own report does. States only move up; a report after the end changes nothing."""
-    attempt = track.attempt
-    if attempt is None or track.state not in ("open", "in_doubt", "sent", "presumed"):
-        return Step()
+def go_on(track: Track, reminder: Reminder) -> bool:
+    """After a silence: leaves the latest attempt for the next channel, to be judged anew; False, and never again, where
+    none is left."""
+    assert track.attempt is not None
+    left = _left(track, reminder)
+    if not left:
+        track.channels = [track.attempt.channel]
+        return False
+    track.attempt.fate = "in_doubt" if track.state == "in_doubt" else "sent"
+    track.earlier.append(track.attempt)
+    track.channels, track.state, track.tries, track.attempt, track.told = left, "ready", 0, None, None
+    return True
+
+
+def go_back(track: Track) -> bool:
+    """Where no other channel could be used: the latest earlier attempt of which nobody knows the end is waited for
+    again. False where there is none."""
+    for attempt in reversed(track.earlier):
+        if attempt.fate == "sent" or attempt.fate == "in_doubt":
+            track.earlier.remove(attempt)
+            track.state, track.attempt, track.until = attempt.fate, attempt, None
+            track.channels, attempt.fate = [attempt.channel], None
+            return True
+    return False
+
+
+def report(job: Job, track: Track, attempt: Attempt, reminder: Reminder | None, receipt: ProviderReceipt) -> Step:
+    """What a provider's own report of one attempt does, the latest of its track or an earlier one. States only move
+    up; after the end no receipt follows, but a contact that was taken for undelivered counts again."""
     attempt.message_id = attempt.message_id or receipt.message_id
+    if track.state == "ended":
+        arrived = receipt.status == "delivered" and attempt.fate == "undelivered"
+        if arrived:
+            attempt.fate = "sent"
+        return Step(contact="delivered" if arrived else "keep")
+    assert reminder is not None, "only of a job that has ended the document is gone"
+    if attempt is not track.attempt:
+        return _report_of_earlier(job, track, attempt, reminder, receipt)
+    if track.state not in ("open", "in_doubt", "sent", "presumed"):
+        return Step()
     match receipt.status:
         case "delivered":
-            track.state = "ended"
-            return Step(receipts=[say(job, track, reminder, "delivered", receipt.at)])
+            return Step(receipts=_arrived(job, track, reminder, attempt, receipt.at))
         case "undelivered":
             return _undelivered(job, track, reminder, receipt)
         case "sent" if track.state in ("open", "in_doubt"):
@@ -259,18 +193,63 @@ def report(job: Job, track: Track, reminder: Reminder, receipt: ProviderReceipt)
             return Step()
 
 
+def _report_of_earlier(
+    job: Job, track: Track, attempt: Attempt, reminder: Reminder, receipt: ProviderReceipt
+) -> Step:  # fmt: skip
+    """The job went on to another channel meanwhile: an arrival ends it all the same, so that nobody is written to
+    again; while a send is under way, its answer is waited for."""
+    contact: Literal["keep", "delivered"] = "delivered" if attempt.fate == "undelivered" else "keep"
+    if receipt.status == "undelivered" and attempt.fate != "undelivered" and attempt.reached is None:
+        attempt.fate = "undelivered"
+        said = _say_undelivered(job, track, attempt, reminder, receipt, final=False)
+        return Step(receipts=[said], contact="not_delivered")
+    if receipt.status != "delivered" or attempt.reached is not None:
+        return Step()
+    attempt.fate, attempt.reached = "sent", receipt.at
+    if track.state == "open":
+        return Step(contact=contact)
+    return Step(receipts=_arrived(job, track, reminder, attempt), contact=contact)
+
+
+def _arrived(
+    job: Job, track: Track, reminder: Reminder, attempt: Attempt, at: Instant | None = None
+) -> list[Receipt]:  # fmt: skip
+    """Ends a track by the arrival of one of its attempts."""
+    at = attempt.reached if at is None else at
+    assert at is not None
+    track.state = "ended"
+    return [say(job, track, reminder, "delivered", at, attempt=attempt)]
+
+
 def _undelivered(job: Job, track: Track, reminder: Reminder, receipt: ProviderReceipt) -> Step:
-    assert track.attempt is not None
-    left = _left(track, reminder)
-    goes_on = bool(left) and track.state != "presumed"
-    message = receipt.message or "the provider took it and could not deliver it"
-    reason = Reason(code="undelivered", message=message, provider_code=receipt.code)
-    said = say(job, track, reminder, "undelivered", receipt.at, reason, final=not goes_on)
-    track.state = "waiting" if goes_on else "ended"
-    if goes_on:
+    attempt = track.attempt
+    assert attempt is not None
+    left = _left(track, reminder) if track.state != "presumed" else []
+    waits = track.state != "presumed" and any(other.fate in ("sent", "in_doubt") for other in track.earlier)
+    said = _say_undelivered(job, track, attempt, reminder, receipt, final=not left and not waits)
+    attempt.fate = "undelivered"
+    if left:
+        track.refused = (receipt.code or "undelivered", _words(receipt))
+        track.earlier.append(attempt)
         track.channels, track.tries, track.attempt, track.until = left, 0, None, receipt.at
-        track.refused = (receipt.code or "undelivered", message)
+        track.state = "waiting"
+    elif waits:
+        track.earlier.append(attempt)
+        go_back(track)
+    else:
+        track.state = "ended"
     return Step(receipts=[said], contact="not_delivered")
+
+
+def _say_undelivered(
+    job: Job, track: Track, attempt: Attempt, reminder: Reminder, receipt: ProviderReceipt, *, final: bool
+) -> Receipt:
+    reason = Reason(code="undelivered", message=_words(receipt), provider_code=receipt.code)
+    return say(job, track, reminder, "undelivered", receipt.at, reason, final=final, attempt=attempt)
+
+
+def _words(receipt: ProviderReceipt) -> str:
+    return receipt.message or "the provider took it and could not deliver it"
 
 
 def _left(track: Track, reminder: Reminder) -> list[Channel]:

@@ -1,7 +1,7 @@
 """What a collection system asks for: one reminder to one person, parsed and validated in one pass (CONTRACT 2)."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, TypeGuard
 
 import msgspec
@@ -132,16 +132,21 @@ class Reminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def address(self, channel: Channel, targets: Collection[str] | None = None) -> str | PushTarget | None:
         """Where this channel reaches the person, None if the job has no address for it. Of several app installations
         it is the first of one of the kinds `targets` (None: of any)."""
+        return next(self.addresses(channel, targets), None)
+
+    def addresses(self, channel: Channel, targets: Collection[str] | None = None) -> Iterator[str | PushTarget]:
+        """Every address at which this channel reaches the person, the preferred one first."""
         match channel:
             case "sms" | "call":
-                return self.recipient.phone
+                if self.recipient.phone is not None:
+                    yield self.recipient.phone
             case "email":
-                return self.recipient.email
+                if self.recipient.email is not None:
+                    yield self.recipient.email
             case "push":
                 for push in self.recipient.push:
                     if targets is None or push.provider in targets:
-                        return PushTarget(push.provider, push.token)
-                return None
+                        yield PushTarget(push.provider, push.token)
 
 
 class Remnant(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from channels.contract import Channel
 from gateway.domain.clock import Instant
 from gateway.domain.command import Pause
-from gateway.domain.lifecycle import Track
+from gateway.domain.job import Track
 from gateway.domain.places import jurisdiction_fault
 from gateway.domain.receipt import Reason, Status
 from gateway.domain.ruling import Look
@@ -87,7 +87,7 @@ def _unwritable(view: View, track: Track, house: House) -> Finish | None:
     reminder = view.reminder
     if fault := _nowhere(reminder.recipient.jurisdiction, house):
         return _rejected("bad_jurisdiction", fault)
-    usable = [channel for channel in track.channels if reminder.address(channel, house.desks.targets) is not None]
+    usable = [channel for channel in track.channels if view.address(channel, house) is not None]
     if not usable:
         return _rejected("no_address", f"the recipient has no usable address for {', '.join(track.channels)}")
     problems = [view.written(channel, house) for channel in usable]
@@ -113,7 +113,7 @@ def _weigh(view: View, track: Track, house: House) -> Plan:
     passed: list[Reason] = []
     ends: list[Finish] = []
     for channel in track.channels:
-        if view.reminder.address(channel, house.desks.targets) is None:
+        if view.address(channel, house) is None:
             continue
         match _channel(view, track, house, channel, look):
             case Wait(reason=reason, passed=over):

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+from channels.contract import Channel
 from gateway.domain.clock import HOUR, Instant
-from gateway.domain.lifecycle import Job
+from gateway.domain.job import Job
 from gateway.pipeline.errand import Errand, Go, Rest, due, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS
 from gateway.pipeline.line import Context
 from gateway.store.keys import PAUSED, RULED, Keys, select_account, select_job, select_person
 from gateway.store.redis import Change, FileWrite, RecordWrite
+
+ANSWERED: tuple[Channel, ...] = ("sms",)
+"""The channels on which people write back to whoever wrote to them."""
 
 
 def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
@@ -19,8 +23,10 @@ def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
     match move:
         case Go():
             _claim_files(change, errand, move, keys)
-            if move.attempt.receipts:
+            if move.desk.provider.facts.keeps_reference:
                 change.puts.append((keys.reference(move.attempt.reference), str(member), context.idempotency_ms))
+            if move.attempt.channel in ANSWERED and move.attempt.address:
+                change.puts.append((keys.address(move.attempt.address), str(member), FILE_LIFE_MS))
         case Rest(drops=drops):
             take_back(change, errand, drops, keys)
             if move.remember and member.household:
@@ -55,7 +61,7 @@ def rest(change: Change, errand: Errand, context: Context) -> None:
     assert job is not None
     assert errand.reminder is not None
     change.ack = errand.place
-    when = due(job, errand.reminder.ends, context.limits.doubt_ms)
+    when = due(job, errand.reminder.ends, context.limits)
     if when is None:
         return
     change.schedule = (str(m), when)

@@ -9,10 +9,11 @@ from msgspec import Struct
 from channels.contract import Channel, Message
 from gateway.domain.clock import Instant
 from gateway.domain.errors import Fault
-from gateway.domain.lifecycle import NOTHING, Attempt, Job, Track
+from gateway.domain.job import NOTHING, Attempt, Job, Limits, Track
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder, parse_reminder
 from gateway.pipeline.desks import Desk
+from gateway.pipeline.files import digest
 from gateway.store.keys import Lane, Member, parse_member
 from gateway.store.redis import Ask
 from gateway.store.streams import Entry
@@ -28,6 +29,7 @@ class Errand:
     """One job on its way. `reminder` of a job that waited is read from its record, once that is seen."""
 
     __slots__ = (
+        "addresses",
         "entry",
         "inherited",
         "job",
@@ -46,6 +48,8 @@ class Errand:
         self.entry, self.reminder, self.raw = entry, reminder, raw
         self.member = member
         """with the household that the job names, or, where it names none, that of the person's file when last seen"""
+        self.addresses = None if reminder is None else digests(reminder)
+        """digests of all addresses that the job may use; None until its reminder is read"""
         self.likely = member.channel
         self.key = entry.key
         self.inherited = entry.inherited
@@ -59,7 +63,7 @@ class Errand:
     @property
     def ask(self) -> Ask:
         m = self.member
-        return Ask(m.tenant, m.recipient, m.job, m.account, m.household)
+        return Ask(m.tenant, m.recipient, m.job, m.account, m.household, self.addresses or ())
 
     @property
     def place(self) -> tuple[str, str]:
@@ -70,6 +74,11 @@ class Errand:
     def subject(self) -> tuple[str, str]:
         """Whose limits it touches: one of a subject at a time goes down the line."""
         return self.member.tenant, self.member.household or self.member.recipient
+
+
+def digests(reminder: Reminder) -> tuple[str, ...]:
+    """The digests of every address on the channels that a job names."""
+    return tuple(digest(address) for channel in reminder.channels for address in reminder.addresses(channel))
 
 
 def take_up(entry: Entry, lane: Lane) -> Errand | Fault:
@@ -120,7 +129,7 @@ def write_receipt(receipt: Receipt) -> str:
     return _encode(receipt).decode()
 
 
-def due(job: Job, ends: Instant | None, doubt_ms: int) -> Instant | None:
+def due(job: Job, ends: Instant | None, limits: Limits) -> Instant | None:
     """When somebody must look at a resting job again, None if never."""
     times: list[Instant] = []
     for track in job.tracks:
@@ -128,7 +137,9 @@ def due(job: Job, ends: Instant | None, doubt_ms: int) -> Instant | None:
             case "waiting":
                 times.append(min(FAR if track.until is None else track.until, ends or FAR))
             case "sent" | "in_doubt":
-                times.append(track.attempt.at + doubt_ms if track.attempt else FAR)
+                silent = limits.silent_at(track)
+                times.append(track.attempt.at + limits.doubt_ms if track.attempt else FAR)
+                times += [] if silent is None else [silent]
             case "ready" | "open" | "presumed" | "ended":
                 pass
     return min(times, default=None)
@@ -179,8 +190,8 @@ class Go(Struct):
 
 
 class Unobserved(Struct):
-    """The person's file names a household that was not observed with the errand: it knows it now, and is looked at
-    again."""
+    """The person's file names a household, or the job's record addresses, that were not observed with the errand: it
+    knows them now, and is looked at again."""
 
 
 class Unsure(Struct):

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -145,10 +146,15 @@ def told_at(name: str) -> tuple[int, int]:
     return (0, 0) if told is None else (int(told[1]), int(told[2]))
 
 
-def digest(tenant: str, address: str | PushTarget) -> str:
-    """Stands for an address where only equality matters: 80 bits, different for every tenant."""
-    text = address if isinstance(address, str) else _token(address)
-    return hashlib.blake2b(text.encode(), digest_size=10, key=tenant.encode()[:64]).hexdigest()
+def digest(address: str | PushTarget) -> str:
+    """Stands for an address where only equality matters, 80 bits: the same for every tenant, because a person who says
+    stop from a phone says it to all of them, and the case of a mailbox makes no other one."""
+    return _digest(address if isinstance(address, str) else _token(address))
+
+
+@lru_cache(maxsize=4096)
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.casefold().encode() if "@" in text else text.encode(), digest_size=10).hexdigest()
 
 
 def _token(target: PushTarget) -> str:

@@ -8,7 +8,7 @@ import structlog
 
 from channels.contract import TOO_LATE, InDoubt, Message, Outcome, Unavailable
 from gateway.domain.clock import Clock
-from gateway.domain.lifecycle import Attempt, begin
+from gateway.domain.job import Attempt, begin
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, Go, read_record
 from gateway.pipeline.line import Context

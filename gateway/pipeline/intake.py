@@ -133,7 +133,7 @@ class Intake:
             at=at, channel=contact.channel, event=contact.event, direction=contact.direction,
             flags=(*contact.flags, "inbound") if contact.direction == "inbound" else contact.flags,
             recipient=contact.recipient_id, account=contact.account,
-            address=digest(tenant, contact.address) if contact.address else None,
+            address=digest(contact.address) if contact.address else None,
             household=household, creditor=contact.creditor, collector=contact.collector, job=contact.job_id,
         )  # fmt: skip
         puts, drops = write_contact(f"x:{contact.id}", fact), _placeholder(record)
@@ -199,7 +199,7 @@ class Intake:
         consents too."""
         tenant = resume.tenant or "default"
         person, _ = await self._person(tenant, resume.recipient_id)
-        address = digest(tenant, resume.address) if resume.address else None
+        address = digest(resume.address) if resume.address else None
         drops = [
             name
             for name, state in zip(person.state_names, person.states, strict=True)
@@ -241,7 +241,6 @@ def _state(command: Stop | Consent, entry: Entry) -> tuple[str, State]:
             state=command.state, from_=since, until=until, channel=command.channel, recipient=command.recipient_id
         )
         return f"consent:{entry.id.decode()}:{command.id}", state
-    tenant = command.tenant or "default"
     return f"stop:{entry.id.decode()}:{command.id}", State(
         state=command.reason,
         from_=parse_instant(command.from_) if command.from_ else None,
@@ -249,7 +248,7 @@ def _state(command: Stop | Consent, entry: Entry) -> tuple[str, State]:
         channel=command.channel,
         recipient=command.recipient_id,
         account=command.account,
-        address=digest(tenant, command.address) if command.address else None,
+        address=digest(command.address) if command.address else None,
     )
 
 

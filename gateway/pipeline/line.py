@@ -7,7 +7,7 @@ results = commit(moves)         one trip: rests and claims alike, each atomic
 
 import hashlib
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct, field
@@ -15,22 +15,11 @@ from msgspec import Struct, field
 from channels.contract import Channel, Message
 from gateway.domain.clock import HOUR, Instant
 from gateway.domain.command import Pause, parse_command
-from gateway.domain.lifecycle import (
-    NOTHING,
-    Attempt,
-    Limits,
-    Track,
-    begin,
-    claim,
-    defer,
-    end,
-    inherit,
-    one_end,
-    presume,
-    unclaim,
-)
+from gateway.domain.job import NOTHING, Attempt, Limits, Track, begin
+from gateway.domain.lifecycle import claim, defer, end, go_back, go_on, inherit, one_end, presume, unclaim
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder
+from gateway.pipeline.addresses import read_stops
 from gateway.pipeline.assess import Admit, Finish, Full, Postpone, assess
 from gateway.pipeline.errand import (
     Errand,
@@ -41,6 +30,7 @@ from gateway.pipeline.errand import (
     Skip,
     Unobserved,
     Unsure,
+    digests,
     of_household,
     read_record,
     reminder_of,
@@ -48,6 +38,7 @@ from gateway.pipeline.errand import (
 from gateway.pipeline.files import EMPTY, PersonFile, Unreadable, read_file, write_contact
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, PastContact
+from gateway.policy.policy import Policy
 from gateway.store.keys import Keys
 from gateway.store.redis import Seen, Sight
 
@@ -84,16 +75,17 @@ def _look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, con
         return skip
     try:
         person = read_file(seen.person)
-        if _has_moved(errand, person):
+        if _has_moved(errand, person) or _has_more(errand, seen):
             return Unobserved()
+        stops = read_stops(seen.stopped or {})
         household = None if errand.member.household is None else read_file(seen.household or [])
     except Unreadable as error:
-        return Unsure(f"a person's file cannot be read: {error}")
+        return Unsure(f"a person's file, or a stop of an address, cannot be read: {error}")
     assert errand.job is not None
     assert errand.reminder is not None
     view = View(
         reminder=of_household(errand.reminder, errand.member.household), job=errand.job, person=person,
-        household=household, pauses=pauses, cancelled=seen.cancelled, now=now,
+        household=household, pauses=pauses, cancelled=seen.cancelled, now=now, stops=stops,
     )  # fmt: skip
     return _tracks(errand, view, context)
 
@@ -106,6 +98,15 @@ def _has_moved(errand: Errand, person: PersonFile) -> bool:
     if own is not None or known is None or known == errand.member.household:
         return False
     errand.member = msgspec.structs.replace(errand.member, household=known)
+    return True
+
+
+def _has_more(errand: Errand, seen: Seen) -> bool:
+    """Whether some addresses are stopped, and those of a job that waited were not asked for, being in its record."""
+    assert errand.reminder is not None
+    if errand.addresses is not None or seen.stopped is None:
+        return False
+    errand.addresses = digests(errand.reminder)
     return True
 
 
@@ -151,8 +152,13 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
                 return Rest(receipts, [f"c:{attempt.reference}"], again=True)
         if track.state in ("sent", "in_doubt") and attempt and now >= attempt.at + context.limits.doubt_ms:
             receipts += presume(job, track, reminder, now)
+        silent = context.limits.silent_at(track)
+        if silent is not None and now >= silent:
+            go_on(track, reminder)
         if track.state in ("ready", "waiting"):
             match assess(view, track, context.house):
+                case Finish() if go_back(track):
+                    pass  # the next channel is none: what was sent is waited for again
                 case Finish(status=status, reason=reason, look=look):
                     track.look = look or track.look
                     ends.append(end(job, track, reminder, status, now, reason, look.policy if look else None))
@@ -162,12 +168,24 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
                     receipts += defer(job, track, reminder, now, reason, look.policy if look else None)
                 case Full(channel=channel):
                     return _crowded(errand, track, channel, context, now, receipts)
+                case Admit() as admit if _would_double(track, admit, context.house.policy):
+                    go_back(track)
                 case Admit() as admit:
                     return _admit(errand, view, track, admit, context, receipts)
     errand.inherited = False
     named = errand.member.household
     told = one_end(job, ends) if ends == receipts else receipts
     return Rest(told, remember=named is not None and view.person.household != named)
+
+
+def _would_double(track: Track, admit: Admit, policy: Policy) -> bool:
+    """Whether a send would follow a doubtful one that no rule counts together with it: a doubt may well have arrived,
+    so the next channel is a second contact, and is lawful only where one limit looks at both."""
+    return any(
+        attempt.fate == "in_doubt"
+        and not policy.counts_both(admit.look.jurisdictions, admit.candidate, attempt.channel)
+        for attempt in track.earlier
+    )
 
 
 def _crowded(
@@ -193,7 +211,8 @@ def _admit(
     attempt = Attempt(
         channel=admit.channel, provider=admit.desk.name, reference=reference, at=now, owner=context.owner,
         receipts=admit.desk.provider.facts.receipts, locale=rendered.locale, template_version=rendered.version,
-        policy=admit.look.policy, segments=rendered.segments.segments if rendered.segments else None,
+        segments=rendered.segments.segments if rendered.segments else None, policy=admit.look.policy,
+        address=admit.candidate.address,
     )  # fmt: skip
     claim(track, attempt)
     track.look = admit.look
@@ -201,7 +220,7 @@ def _admit(
     contact, memory = _contact(reminder, admit.candidate, now), context.house.policy.memory(admit.look.jurisdictions)
     go = Go(
         track=track, attempt=attempt, desk=admit.desk,
-        message=_message(reminder, admit, attempt, context.house.desks.targets),
+        message=_message(view, admit, attempt, context.house),
         contact=write_contact(reference, contact), receipts=receipts, prune=view.person.outdated(now, memory),
         life_ms=view.person.life_ms(memory, contact), shared_life_ms=household.life_ms(memory, contact),
         versions=(view.person.version, household.version),
@@ -210,8 +229,8 @@ def _admit(
     return go
 
 
-def _message(reminder: Reminder, admit: Admit, attempt: Attempt, targets: Collection[str] | None) -> Message:
-    to = reminder.address(admit.channel, targets)
+def _message(view: View, admit: Admit, attempt: Attempt, house: House) -> Message:
+    reminder, to = view.reminder, view.address(admit.channel, house)
     assert to is not None
     return Message(
         reference=attempt.reference, channel=admit.channel, to=to,

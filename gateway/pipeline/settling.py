@@ -1,18 +1,21 @@
 """After the wire: what the provider's answer does to the job and the person's file, as one atomic change."""
 
+import msgspec
 from msgspec import Struct
 
-from channels.contract import Outcome, ProviderReceipt, Unavailable
+from channels.contract import Accepted, Outcome, ProviderReceipt, Refused, Unavailable
 from gateway.domain.clock import Instant
-from gateway.domain.lifecycle import Attempt, Track, report, settle, unclaim
+from gateway.domain.job import Attempt, Track
+from gateway.domain.lifecycle import report, settle, unclaim
 from gateway.domain.receipt import Receipt
+from gateway.pipeline.addresses import DEAD, AddressStop, stops_of
 from gateway.pipeline.changes import record_life, rest, take_back, write_job
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, due, read_record, reminder_of, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS, read_file, write_contact
 from gateway.pipeline.line import Context
 from gateway.pipeline.retry import Backoff
-from gateway.policy.facts import PastContact
+from gateway.policy.stops import OPTED_OUT
 from gateway.store.keys import Keys, Member
 from gateway.store.redis import Change, FileWrite, RecordWrite, Seen
 
@@ -57,11 +60,25 @@ def settled(landed: Landed, now: Instant, context: Context, backoff: Backoff) ->
     change = Change(outputs=[(context.keys.receipts, "receipt", write_receipt(said)) for said in step.receipts])
     if step.contact == "take_back":
         take_back(change, errand, [f"c:{landed.attempt.reference}"], context.keys)
+    _learn_of_address(change, landed, now, context)
     again = any(other.state == "ready" for other in job.tracks)
     if not again:
         rest(change, errand, context)
     write_job(change, errand, context)
     return Settlement(change, step.receipts, again)
+
+
+def _learn_of_address(change: Change, landed: Landed, now: Instant, context: Context) -> None:
+    """What an answer tells besides the fate of the message: a name under which reports will come, or that the address
+    is not to be written to again, whosever it is."""
+    attempt, outcome, m = landed.attempt, landed.outcome, landed.errand.member
+    match outcome:
+        case Accepted(message_id=str(message_id)) if landed.desk.provider.facts.by_message_id:
+            key = context.keys.message(attempt.provider, message_id)
+            change.puts.append((key, attempt.reference, context.idempotency_ms))
+        case Refused(code=code, address=address, opted_out=opted_out) if attempt.address and (address or opted_out):
+            stop = AddressStop(reason=OPTED_OUT if opted_out else DEAD, at=now, by=attempt.provider, code=code)
+            change.files += stops_of(attempt.address, stop, m.tenant, m.recipient, context.keys)
 
 
 def _never_begun(landed: Landed, track: Track, context: Context) -> Settlement:
@@ -88,46 +105,55 @@ def _retry_at(landed: Landed, track: Track, now: Instant, context: Context, back
 
 def reported(receipt: ProviderReceipt, member: Member, seen: Seen, context: Context) -> Settlement | None:
     """What a provider's own report changes, None if nothing. `seen` is an observation of the member."""
-    if seen.record is None:
-        return None
-    job = read_record(seen.record)
+    change = Change(files=_address_stops(receipt, member, seen, context.keys))
+    job = None if seen.record is None else read_record(seen.record)
+    found = None if job is None else job.find(receipt.reference or "")
+    if job is None or found is None:
+        return Settlement(change, [], again=False) if change.files else None
     reminder = reminder_of(job)
-    track = job.track_of(receipt.reference or "")
-    if track is None or track.attempt is None or reminder is None:
+    track, attempt = found
+    if reminder is None and not job.ended:
         return None
-    reference, waited = track.attempt.reference, track.state
-    step = report(job, track, reminder, receipt)
-    if not step.receipts and track.state == waited:
-        return None
-    keys = context.keys
-    change = Change(outputs=[(keys.receipts, "receipt", write_receipt(said)) for said in step.receipts])
-    if step.contact == "not_delivered":
-        _not_delivered(change, member, seen, f"c:{reference}", keys)
-    when = due(job, reminder.ends, context.limits.doubt_ms)
+    before = write_record(job)
+    step = report(job, track, attempt, reminder, receipt)
+    if write_record(job) == before:
+        return Settlement(change, [], again=False) if change.files else None
+    change.outputs = [(context.keys.receipts, "receipt", write_receipt(said)) for said in step.receipts]
+    if step.contact in ("not_delivered", "delivered"):
+        event = "undelivered" if step.contact == "not_delivered" else "delivered"
+        _tell_contact(change, member, seen, f"c:{attempt.reference}", event, context.keys)
+    when = due(job, None if reminder is None else reminder.ends, context.limits)
     if not any(track.state in ("open", "ready") for track in job.tracks):
         change.schedule = (str(member), -1 if when is None else when)
     change.record = RecordWrite(
-        keys.job(member.tenant, member.recipient, member.job), seen.record, write_record(job),
+        context.keys.job(member.tenant, member.recipient, member.job), seen.record, write_record(job),
         record_life(job, when, context),
     )  # fmt: skip
     return Settlement(change, step.receipts, again=False)
 
 
-def _not_delivered(change: Change, member: Member, seen: Seen, name: str, keys: Keys) -> None:
-    """The contact stays, as one that was sent and did not arrive."""
+def _address_stops(receipt: ProviderReceipt, member: Member, seen: Seen, keys: Keys) -> list[FileWrite]:
+    """What a report says of the address itself. The person's own file tells where the message went, as long as a rule
+    might look at it, also when the record of the job is long gone."""
+    if not (receipt.address or receipt.opted_out):
+        return []
+    name, person = f"c:{receipt.reference}", read_file(seen.person)
+    known = next((c for own, c in zip(person.names, person.contacts, strict=True) if own == name), None)
+    if known is None or known.address is None:
+        return []
+    stop = AddressStop(
+        reason=OPTED_OUT if receipt.opted_out else DEAD, at=receipt.at, by=receipt.provider, code=receipt.code
+    )
+    return stops_of(known.address, stop, member.tenant, member.recipient, keys)
+
+
+def _tell_contact(change: Change, member: Member, seen: Seen, name: str, event: str, keys: Keys) -> None:
+    """The contact stays, with the furthest event that it is known to have reached."""
     person = read_file(seen.person)
     for known, contact in zip(person.names, person.contacts, strict=True):
         if known == name:
-            fields = write_contact(name.removeprefix("c:"), _as_undelivered(contact))
+            fields = write_contact(name.removeprefix("c:"), msgspec.structs.replace(contact, event=event))
             change.files.append(FileWrite(keys.person(member.tenant, member.recipient), -1, fields, (), -FILE_LIFE_MS))
             if member.household:
                 household = keys.household(member.tenant, member.household)
                 change.files.append(FileWrite(household, -1, fields, (), -FILE_LIFE_MS))
-
-
-def _as_undelivered(contact: PastContact) -> PastContact:
-    return PastContact(
-        at=contact.at, channel=contact.channel, event="undelivered", direction=contact.direction, flags=contact.flags,
-        recipient=contact.recipient, account=contact.account, address=contact.address, household=contact.household,
-        creditor=contact.creditor, collector=contact.collector, job=contact.job,
-    )  # fmt: skip

@@ -1,17 +1,18 @@
 """What every decision about a job stands on: the house with its policy and templates, and what was seen of the job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from channels.contract import Channel
+from channels.contract import Channel, PushTarget
 from gateway.domain.clock import Instant
 from gateway.domain.command import Pause
-from gateway.domain.lifecycle import Job
+from gateway.domain.job import Job
 from gateway.domain.reminder import Reminder, Role
+from gateway.pipeline.addresses import DEAD, AddressStop
 from gateway.pipeline.desks import Desks
-from gateway.pipeline.files import PersonFile
+from gateway.pipeline.files import PersonFile, digest
 from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog
 from gateway.rendering.render import Rendered, Unrendered, render
@@ -38,7 +39,19 @@ class View(Struct, frozen=True, kw_only=True):
     pauses: Sequence[Pause]
     cancelled: Instant | None
     now: Instant
+    stops: Mapping[str, AddressStop] = msgspec.field(default_factory=dict)
+    """of the job's addresses those that are stopped, by digest"""
     texts: dict[Channel, Rendered | Unrendered] = msgspec.field(default_factory=dict)
+
+    def address(self, channel: Channel, house: House) -> str | PushTarget | None:
+        """Where this channel reaches the person: the first address that is not dead, or the first of all."""
+        first = None
+        for address in self.reminder.addresses(channel, house.desks.targets):
+            stop = self.stops.get(digest(address)) if self.stops else None
+            if stop is None or stop.reason != DEAD:
+                return address
+            first = first or address
+        return first
 
     def written(self, channel: Channel, house: House) -> Rendered | Unrendered:
         """The message of a channel; rendered once for a look, since the first look asks twice."""

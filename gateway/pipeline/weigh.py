@@ -9,15 +9,15 @@ from channels.contract import Channel
 from gateway.domain.clock import Instant, tzdata_release
 from gateway.domain.places import locate
 from gateway.domain.receipt import Reason
-from gateway.domain.reminder import Reminder
 from gateway.domain.ruling import Decision, Finding, Look, Ruling, Weighed
+from gateway.pipeline.addresses import DEAD, AddressStop, states_of
 from gateway.pipeline.files import consents_end, consents_of, digest, facts_of
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, Case, Written
 from gateway.policy.judge import judge
 from gateway.policy.rules.base import Rule
 from gateway.policy.rules.content import Content
-from gateway.policy.stops import OPTED_OUT, Stopped, explicit_stop, next_stop
+from gateway.policy.stops import OPTED_OUT, UNRULED, Stopped, explicit_stop, next_stop
 from gateway.rendering.render import Rendered
 
 _SUPPRESSING = frozenset({"opted_out", "stopped", "no_consent", "content"})
@@ -60,15 +60,21 @@ def new_look(view: View, house: House) -> Look:
 def weigh(view: View, house: House, channel: Channel, look: Look) -> Answer:
     """What the person's own word and the rules say of one channel now; written down in the look."""
     history, states = facts_of(view.person, view.household, view.now)
-    candidate = _candidate(view.reminder, channel, house, consents_of(view.person, channel, view.now))
+    candidate = _candidate(view, channel, house, consents_of(view.person, channel, view.now))
+    if view.stops:
+        stop = view.stops.get(candidate.address or "")
+        if stop is not None and stop.reason == DEAD:
+            look.weighed.append(_entry(candidate, house, "deny", None, [f"{UNRULED}{DEAD}"], ()))
+            return Forbidden(_dead(stop))
+        states = (*states, *states_of(view.stops))
     rules = house.policy.rules_on(look.jurisdictions, candidate)
     case = Case(
         candidate=candidate, zones=look.zones, history=history, states=states,
         written=_message(view, channel, house, rules), inferred=look.inferred,
     )  # fmt: skip
-    if stop := explicit_stop(house.policy, look.jurisdictions, case, view.now):
-        look.weighed.append(_entry(candidate, house, "deny", None, [stop.name], ()))
-        return Forbidden(_stop_reason(stop))
+    if said := explicit_stop(house.policy, look.jurisdictions, case, view.now):
+        look.weighed.append(_entry(candidate, house, "deny", None, [said.name], ()))
+        return Forbidden(_stop_reason(said))
     ruling = judge(rules, case, view.now)
     warned = [finding.rule for finding in ruling.findings if not finding.blocks]
     look.weighed.append(_entry(candidate, house, ruling.decision, ruling.earliest, ruling.blocked_by, warned))
@@ -103,15 +109,15 @@ def _message(view: View, channel: Channel, house: House, rules: Sequence[Rule]) 
     return Written(text=rendered.text, title=rendered.title, html=rendered.html, locale=rendered.locale)
 
 
-def _candidate(reminder: Reminder, channel: Channel, house: House, consents: tuple[str, ...]) -> Candidate:
-    address = reminder.address(channel, house.desks.targets)
+def _candidate(view: View, channel: Channel, house: House, consents: tuple[str, ...]) -> Candidate:
+    reminder, address = view.reminder, view.address(channel, house)
     return Candidate(
         channel=channel,
         purpose=reminder.purpose,
         role=reminder.role or house.role,
         recipient=reminder.recipient.id,
         account=reminder.account,
-        address=None if address is None else digest(reminder.tenant, address),
+        address=None if address is None else digest(address),
         household=reminder.recipient.household,
         creditor=reminder.creditor,
         collector=reminder.collector,
@@ -135,6 +141,11 @@ def _blocked(ruling: Ruling) -> Wait | Forbidden:
 
 def _reason(finding: Finding, until: Instant | None) -> Reason:
     return Reason(code=finding.code, message=f"{finding.rule}: {finding.source}", rule=finding.rule, until=until)
+
+
+def _dead(stop: AddressStop) -> Reason:
+    message = f"{stop.by} reported the address as dead; a `resume` with the address lifts it"
+    return Reason(code="stopped", message=message, provider_code=stop.code)
 
 
 def _stop_reason(stop: Stopped) -> Reason:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
-from gateway.policy.facts import Candidate
+from gateway.policy.facts import Candidate, PastContact
 from gateway.policy.pack import Pack
 from gateway.policy.rules.base import HORIZON, Rule
+from gateway.policy.rules.counting import Counting
+from gateway.policy.tally import counted
 
 HOUSE = "house"
 LOOK_BACK_MS = HORIZON
@@ -53,6 +55,15 @@ class Policy:
             found = tuple(rule for rule in every if rule.selection.may_select(candidate))
             self._keep(self._rules, key, found)
         return found
+
+    def counts_both(self, jurisdictions: tuple[str, ...], candidate: Candidate, other: str) -> bool:
+        """Whether some limit on this candidate counts a message on its channel and one on another channel alike."""
+        messages = [PastContact(at=0, channel=channel, event="sent") for channel in (candidate.channel, other)]
+        return any(
+            all(counted(rule.tally.counts, message) for message in messages)
+            for rule in self.rules_on(jurisdictions, candidate)
+            if isinstance(rule, Counting)
+        )
 
     def memory(self, jurisdictions: tuple[str, ...] | None = None) -> Memory:
         """What the rules that apply (None: all rules) look back at further than `LOOK_BACK_MS`."""

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.domain.clock import Instant, format_instant, tzdata_release
-from gateway.domain.lifecycle import Track
+from gateway.domain.job import Track
 from gateway.domain.ruling import Look, Weighed
 from gateway.pipeline.errand import of_household, reminder_of
 from gateway.pipeline.files import facts_of

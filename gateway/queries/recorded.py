@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.domain.clock import Instant, format_instant, parse_instant
-from gateway.domain.lifecycle import Job, Track
+from gateway.domain.job import Job, Track
 from gateway.domain.ruling import Decision, Look, Weighed
 from gateway.pipeline.files import PersonFile, facts_of, told_at
 from gateway.policy.facts import Candidate, Case, PastContact, State

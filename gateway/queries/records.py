@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.domain.clock import Instant
-from gateway.domain.lifecycle import Job
+from gateway.domain.job import Job
 from gateway.pipeline.errand import of_household, read_record, reminder_of
 from gateway.pipeline.files import PersonFile, Unreadable, read_file
 from gateway.store.keys import Lane

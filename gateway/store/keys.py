@@ -18,12 +18,17 @@ class Keys:
     | --- | --- | --- |
     | `reminders:high`, `reminders`, `reminders:bulk` | stream | entries to do |
     | `contacts`, `commands`, `callbacks` | stream | facts, orders and provider receipts to take in |
-    | `receipts`, `calls`, `dead` | stream | outputs |
+    | `receipts`, `calls`, `replies`, `dead` | stream | outputs |
     | `person:<tenant>/<recipient>` | hash | the person's file: `v`ersion, `c:<id>` contacts, `s:<id>` states, `h` |
     | | | `h` is the household last named with the person |
     | `household:<tenant>/<household>` | hash | the same for the people who share limits |
     | `job:<tenant>/<recipient>/<id>` | string | the job's record (JSON), kept for the idempotency horizon |
     | `reference:<reference>` | string | the job's member, found by a provider's callback |
+    | `message:<provider>/<message id>` | string | the reference of a message that reports name by its provider's id |
+    | `address:<digest>` | string | the member last written to at an address, found by a reply |
+    | `stopped` | hash | digest of an address → why nobody is written to there |
+    | `orphans` | zset | reports of messages that nobody knows yet, scored by their time (ms) |
+    | `reply:<provider>/<id>` | string | a reply that was taken in |
     | `order:<tenant>/<id>` | string | a command that was carried out |
     | `schedule` | zset | members that wait, scored by due time (ms) |
     | `waiting` | zset | `<selector> RS <member>`, all at score 0: finds who waits by job, account, person, pause |
@@ -47,11 +52,14 @@ class Keys:
         self.callbacks = f"{prefix}:callbacks"
         self.receipts = f"{prefix}:receipts"
         self.calls = f"{prefix}:calls"
+        self.replies = f"{prefix}:replies"
         self.dead = f"{prefix}:dead"
         self.schedule = f"{prefix}:schedule"
         self.waiting = f"{prefix}:waiting"
         self.control = f"{prefix}:control"
         self.cancels = f"{prefix}:cancels"
+        self.stopped = f"{prefix}:stopped"
+        self.orphans = f"{prefix}:orphans"
         self.policies = f"{prefix}:policies"
         self.packs = f"{prefix}:packs"
 
@@ -70,6 +78,15 @@ class Keys:
 
     def reference(self, reference: str) -> str:
         return f"{self.prefix}:reference:{reference}"
+
+    def message(self, provider: str, message_id: str) -> str:
+        return f"{self.prefix}:message:{provider}/{message_id}"
+
+    def address(self, digest: str) -> str:
+        return f"{self.prefix}:address:{digest}"
+
+    def reply(self, provider: str, reply: str) -> str:
+        return f"{self.prefix}:reply:{provider}/{reply}"
 
     def order(self, tenant: str, order: str) -> str:
         return f"{self.prefix}:order:{_part(tenant)}/{order}"

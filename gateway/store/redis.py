@@ -34,6 +34,8 @@ class Ask(Struct, frozen=True):
     job: str
     account: str | None = None
     household: str | None = None
+    addresses: tuple[str, ...] = ()
+    """digests"""
 
 
 class Seen(Struct, frozen=True):
@@ -43,6 +45,8 @@ class Seen(Struct, frozen=True):
     person: list[bytes]
     household: list[bytes] | None
     cancelled: Instant | None
+    stopped: dict[str, bytes] | None = None
+    """of the addresses asked for those that are stopped, by digest; None where no address at all is"""
 
 
 class Sight(Struct, frozen=True):
@@ -140,7 +144,7 @@ class Store:
 
     async def observe(self, asks: Sequence[Ask]) -> Sight:
         """Everything the asked jobs must know, read in one step."""
-        keys = [self.keys.control, self.keys.cancels]
+        keys = [self.keys.control, self.keys.cancels, self.keys.stopped]
         selectors: list[str] = []
         for ask in asks:
             person = self.keys.person(ask.tenant, ask.recipient)
@@ -150,6 +154,7 @@ class Store:
                 select_job(ask.tenant, ask.job),
                 select_account(ask.tenant, ask.account) if ask.account else "",
                 select_person(ask.tenant, ask.recipient),
+                " ".join(ask.addresses),
             )
         control, *rows = await self._run("observe", keys, selectors)
         version, policy, pauses = 0, None, []
@@ -161,8 +166,14 @@ class Store:
             else:
                 pauses.append(value)
         seen = [
-            Seen(record.decode() if record else None, person, household or None, int(cancelled) if cancelled else None)
-            for record, person, household, cancelled in rows
+            Seen(
+                record.decode() if record else None,
+                person,
+                household or None,
+                int(cancelled) if cancelled else None,
+                None if stopped is None else _by_digest(stopped),
+            )
+            for record, person, household, cancelled, stopped in rows
         ]
         return Sight(version, policy, tuple(pauses), seen)
 
@@ -215,6 +226,10 @@ class Store:
 
     async def _run(self, script: str, keys: Sequence[str], args: Iterable[Any]) -> Any:
         return await self._scripts[script](keys=keys, args=list(args))
+
+
+def _by_digest(flat: list[bytes]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)} if flat else {}
 
 
 @asynccontextmanager

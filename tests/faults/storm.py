@@ -110,8 +110,8 @@ async def repeats(world: World, lots: random.Random) -> AsyncIterator[list[int]]
             for _, entries in await world.redis.xread({world.keys.callbacks: last}, count=100, block=200):
                 for name, fields in entries:
                     last = name
-                    if fields[b"receipt"] not in told and lots.random() < 0.2:
-                        told.add(fields[b"receipt"])
+                    if fields[b"report"] not in told and lots.random() < 0.2:
+                        told.add(fields[b"report"])
                         await world.redis.xadd(world.keys.callbacks, fields)
                         count[0] += 1
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from channels.contract import Accepted, Channel, InDoubt, Outcome, ProviderReceipt, Refused, Unavailable
 from gateway.domain import lifecycle
-from gateway.domain.lifecycle import Attempt, Job, Limits, Track, TrackState
+from gateway.domain.job import Attempt, Job, Limits, Track, TrackState, begin
 from gateway.domain.receipt import Reason, Receipt
 from gateway.domain.reminder import Reminder, parse_reminder
 from gateway.pipeline.errand import due, read_record, reminder_of, write_record
@@ -42,7 +42,7 @@ class Life(RuleBasedStateMachine):
         assert isinstance(read, Reminder)
         self.now = NOW
         self.reminder = read
-        self.job: Job = lifecycle.begin(read, raw, "s/1-0", NOW)
+        self.job: Job = begin(read, raw, "s/1-0", NOW)
         self.told: list[Receipt] = []
         self.by_track: dict[int, list[Receipt]] = {index: [] for index in range(len(self.job.tracks))}
         self.taken: dict[str, int] = {}
@@ -122,7 +122,7 @@ class Life(RuleBasedStateMachine):
         index, track = data.draw(st.sampled_from([(i, t) for i, t in enumerate(self.job.tracks) if t.attempt]))
         before = track.state
         receipt = ProviderReceipt(provider="p", reference=track.attempt.reference, status=status, at=self.now)
-        step = lifecycle.report(self.job, track, self.reminder, receipt)
+        step = lifecycle.report(self.job, track, track.attempt, self.reminder, receipt)
         if status == "sent":
             assert track.state in (before, "sent"), "a report of sent lowered a state"
             assert before in ("open", "in_doubt") or track.state == before
@@ -193,7 +193,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nothing_that_goes_on_is_forgotten(self) -> None:
         resting = [track for track in self.job.tracks if track.state in ("waiting", "sent", "in_doubt")]
-        assert (due(self.job, None, LIMITS.doubt_ms) is not None) == bool(resting)
+        assert (due(self.job, None, LIMITS) is not None) == bool(resting)
 
 
 TestLife = Life.TestCase

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from channels.contract import Accepted, Facts, Message, Outcome
-from gateway.domain.lifecycle import begin
+from gateway.domain.job import begin
 from gateway.domain.reminder import Reminder, parse_reminder
 from gateway.pipeline.assess import Admit, Finish, Plan, Postpone, assess
 from gateway.pipeline.desks import Desk, Desks

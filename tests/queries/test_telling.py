@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from gateway.domain.clock import parse_instant
-from gateway.domain.lifecycle import Attempt, Job, Track, TrackState
+from gateway.domain.job import Attempt, Job, Track, TrackState
 from gateway.domain.receipt import Status
 from gateway.domain.ruling import Candidate, Look, Weighed
 from gateway.pipeline.files import EMPTY

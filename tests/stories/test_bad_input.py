@@ -137,7 +137,7 @@ async def test_bad_commands_and_contacts_are_dead_letters_too_and_the_good_among
         await world.contact("li", at="yesterday")
         await world.contact("li", event=5)
         await world.redis.xadd(world.keys.contacts, {"command": "{}"})
-        await world.redis.xadd(world.keys.callbacks, {"report": "{}"})
+        await world.redis.xadd(world.keys.callbacks, {"report": '{"type": "receipt"}'})
         await world.emptied()
         await world.put(reminder("a", "li"))
         await world.receipts.ended("a")

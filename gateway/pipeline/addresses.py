@@ -1,0 +1,73 @@
+"""Addresses that nobody is to be written to at, whosever they are: opted out, or dead.
+
+A person's own stop stands in the person's file. This list is for what is true of an address: a reply STOP comes from a
+phone and names no person, and a mailbox that does not exist does so for everybody. A claim is guarded by the version of
+the control document, which every opt-out raises, so that none can be made on an observation older than it.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain.clock import Instant
+from gateway.pipeline.files import FILE_LIFE_MS, Unreadable, write_state
+from gateway.policy.facts import State
+from gateway.policy.stops import OPTED_OUT
+from gateway.store.keys import Keys
+from gateway.store.redis import FileWrite
+
+DEAD = "dead_address"
+
+
+class AddressStop(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an address is not written to, since when, and who said so (a provider's name, `unsubscribe`); `code` is the
+    provider's own."""
+
+    reason: str
+    """`opted_out` or `dead_address`"""
+    at: Instant
+    by: str
+    code: str | None = None
+
+
+_read = msgspec.json.Decoder(AddressStop).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def read_stops(raw: Mapping[str, bytes]) -> dict[str, AddressStop]:
+    """The stops of addresses, by digest. Raises Unreadable."""
+    try:
+        return {name: _read(value) for name, value in raw.items()}
+    except msgspec.DecodeError as error:
+        raise Unreadable(str(error)) from error
+
+
+def stop_address(digest: str, stop: AddressStop, keys: Keys) -> list[FileWrite]:
+    """What writes a stop down. An opt-out also makes every claim that was observed before it fail."""
+    written = FileWrite(keys.stopped, -1, (digest, _encode(stop).decode()))
+    return [written, FileWrite(keys.control, -1)] if stop.reason == OPTED_OUT else [written]
+
+
+def stops_of(digest: str, stop: AddressStop, tenant: str, recipient: str, keys: Keys) -> list[FileWrite]:
+    """What writes a stop down that was learned from a message to this person."""
+    files = stop_address(digest, stop, keys)
+    return [*files, stop_person(tenant, recipient, digest, stop, keys)] if stop.reason == OPTED_OUT else files
+
+
+def stop_person(tenant: str, recipient: str, digest: str, stop: AddressStop, keys: Keys) -> FileWrite:
+    """The same as a state in the file of the person who was written to there, for whoever reads that file. Its name is
+    that of a stop by command, so that a later `resume` with the address lifts it."""
+    state = State(state=OPTED_OUT, from_=stop.at, recipient=recipient, address=digest)
+    return FileWrite(
+        keys.person(tenant, recipient), -1, write_state(f"stop:{stop.at}-0:address:{digest}", state), (), -FILE_LIFE_MS
+    )
+
+
+def states_of(stops: Mapping[str, AddressStop]) -> tuple[State, ...]:
+    """The opt-outs as rules look at states."""
+    return tuple(
+        State(state=OPTED_OUT, from_=stop.at, address=digest)
+        for digest, stop in stops.items()
+        if stop.reason == OPTED_OUT
+    )
