@@ -15,16 +15,19 @@ import structlog
 from msgspec import Struct
 
 from channels import catalogue
-from channels.contract import Channel, Listener, Report, Surroundings
+from channels.contract import Channel, Listener, Message, Reply, Report, Surroundings
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
+from gateway.domain.tokens import Seal, Unsubscribed
 from gateway.pipeline.desks import Desk, Desks
+from gateway.pipeline.files import digest
 from gateway.pipeline.housekeeping import keep_house
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.policies import Policies, PolicyError
+from gateway.pipeline.replies import take_reply, unsubscribe
 from gateway.pipeline.retry import Backoff
 from gateway.pipeline.view import House
 from gateway.pipeline.worker import Worker
@@ -96,8 +99,8 @@ async def open_redis(config: Config) -> AsyncIterator[redis.Redis]:
 def build_desks(config: Config, surroundings: Surroundings) -> Desks:
     """Every configured provider at its desk; starts nothing."""
     desks: dict[Channel, list[Desk]] = {}
-    for channel, listed in config.channels.items():
-        for settings in listed:
+    for channel, section in config.channels.items():
+        for settings in section.providers:
             common = catalogue.common(settings)
             provider = catalogue.build(channel, settings, surroundings)
             desk = Desk(channel, provider, common.concurrency, common.timeout, common.rate)
@@ -119,11 +122,23 @@ def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
 
     async def report(report: Report) -> None:
         try:
+            if isinstance(report, Reply):  # a stop is in force before whoever brought it is answered
+                await take_reply(store, report, clock.now())
+                return
             await store.redis.xadd(store.keys.callbacks, {"report": msgspec.json.encode(report)})
         except StoreError as error:
             raise ConnectionError from error
 
-    return Surroundings(public_url=config.web.public_url, hand_over=hand_over, report=report, now=clock.now)
+    public_url, seal = config.web.public_url, Seal(config.web.secrets)
+
+    def unsubscribe(message: Message) -> str | None:
+        who = Unsubscribed(digest(message.to), message.tenant, message.recipient_id)
+        token = seal.close(who, message.reference) if public_url else None
+        return f"{public_url}/u/{token}" if token else None
+
+    return Surroundings(
+        public_url=public_url, hand_over=hand_over, report=report, now=clock.now, unsubscribe=unsubscribe
+    )
 
 
 class Plant(Struct, frozen=True):
@@ -169,7 +184,11 @@ def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys:
         policy=policy, catalog=words, desks=desks, locale=config.defaults.locale,
         jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
     )  # fmt: skip
-    limits = Limits(doubt_ms=config.horizons.receipts, attempts=config.retry.attempts)
+    silence = {channel: section.fallback_after for channel, section in config.channels.items()}
+    limits = Limits(
+        doubt_ms=config.horizons.receipts, attempts=config.retry.attempts,
+        fallback_ms={channel: after for channel, after in silence.items() if after is not None},
+    )  # fmt: skip
     return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)
 
 
@@ -267,6 +286,17 @@ async def _answer(
 def _listen(webhooks: Webhooks, config: Config, store: Store, desks: Desks, clock: Clock) -> None:
     listeners = {desk.name: desk.provider for desk in desks if isinstance(desk.provider, Listener)}
     webhooks.open(listeners, surroundings(config, store, clock).report)
+    seal = Seal(config.web.secrets)
+
+    async def act(token: str) -> None:
+        who = seal.open(token)
+        if who is not None:
+            try:
+                await unsubscribe(store, who, clock.now())
+            except StoreError as error:
+                raise ConnectionError from error
+
+    webhooks.unsubscribe.open(lambda token: seal.open(token) is not None, act)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

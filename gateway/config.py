@@ -13,7 +13,7 @@ from channels import catalogue
 from channels.contract import Channel, Settings
 from gateway.domain.errors import Fault
 from gateway.domain.reminder import Role
-from gateway.shape import Duration, parsed, read, sentence, under, unknown
+from gateway.shape import Duration, duration, parsed, read, sentence, under, unknown
 from gateway.yamlfile import fill, read_file
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -110,6 +110,8 @@ class Web(_Discreet, frozen=True, kw_only=True):
     """0: any that is free."""
     public_url: Annotated[str | None, parsed(_public_url)]
     keys: tuple[Key, ...]
+    secrets: tuple[Annotated[str, Meta(min_length=16)], ...]
+    """seal the links in messages; the first seals, any opens"""
 
 
 class Defaults(Struct, frozen=True, kw_only=True):
@@ -145,12 +147,23 @@ class Log(Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"]
 
 
-class Providers(Struct, frozen=True, kw_only=True):
+class _Section(Struct, frozen=True, kw_only=True):
+    """One channel as it is written."""
+
     providers: list[Any]
+    fallback_after: Annotated[int | None, parsed(duration)] = None
+
+
+class Providers(Struct, frozen=True, kw_only=True):
+    """A channel: its providers in order of preference, and after how long (ms) without a report of delivery a job goes
+    on to its next channel, None if never."""
+
+    providers: tuple[Settings, ...]
+    fallback_after: int | None = None
 
 
 class Config(_Discreet, frozen=True, kw_only=True):
-    """The whole configuration. `channels` holds the providers of every channel that has any, in order of preference."""
+    """The whole configuration. `channels` holds every channel that has providers."""
 
     redis: Redis
     ledger: Ledger
@@ -158,7 +171,7 @@ class Config(_Discreet, frozen=True, kw_only=True):
     defaults: Defaults
     templates: Path
     policies: Path
-    channels: dict[Channel, tuple[Settings, ...]]
+    channels: dict[Channel, Providers]
     horizons: Horizons
     retry: Retry
     worker: Worker
@@ -219,16 +232,17 @@ def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     return document | {key: absolute(document[key]) for key in ("templates", "policies")}
 
 
-def _channels(given: Any, folder: Path, found: list[Fault]) -> dict[str, tuple[Settings, ...]]:
-    """The providers of every channel that has any; each is checked by the catalogue, names by us."""
+def _channels(given: Any, folder: Path, found: list[Fault]) -> dict[str, Providers]:
+    """Every channel that has providers; each of these is checked by the catalogue, names by us."""
     if not isinstance(given, Mapping):
         found.append(Fault("channels", "expected a mapping of keys"))
         return {}
-    result: dict[str, tuple[Settings, ...]] = {}
+    result: dict[str, Providers] = {}
     names: dict[str, str] = {}
     for channel in CHANNELS:
         section = given.get(channel)
-        entries = None if section is None else read(Providers, section, f"channels.{channel}", found)
+        entries = None if section is None else read(_Section, section, f"channels.{channel}", found)
+        listed: list[Settings] = []
         for index, entry in enumerate(entries.providers if entries else ()):
             path = f"channels.{channel}.providers[{index}]"
             settings = catalogue.located(entry, folder) if isinstance(entry, Mapping) else entry
@@ -237,7 +251,9 @@ def _channels(given: Any, folder: Path, found: list[Fault]) -> dict[str, tuple[S
                 if name in names:
                     found.append(Fault(f"{path}.name", f"{name} is also the name of {names[name]}"))
                 names.setdefault(name, path)
-                result[channel] = (*result.get(channel, ()), settings)
+                listed.append(settings)
+        if entries and listed:
+            result[channel] = Providers(providers=tuple(listed), fallback_after=entries.fallback_after)
     found += [Fault(f"channels.{key}", unknown(key, CHANNELS)) for key in given if key not in CHANNELS]
     return result
 

@@ -38,7 +38,9 @@ def test_an_empty_file_is_the_shipped_defaults(tmp_path: Path) -> None:
     assert config.ledger.url == f"sqlite:///{tmp_path}/var/ledger.db"
     assert config.templates == shipped("templates").resolve()
     assert config.policies == shipped("config").resolve() / "policies"
-    assert config.channels == {"call": ({"name": "calls", "kind": "call"},)}
+    assert {channel: of.providers for channel, of in config.channels.items()} == {
+        "call": ({"name": "calls", "kind": "call"},)
+    }
     assert (config.horizons.idempotency, config.horizons.receipts) == (7 * DAY_MS, 3 * DAY_MS)
     assert (config.retry.first, config.retry.most, config.retry.attempts) == (30_000, 3_600_000, 12)
     assert config.defaults.role == "creditor"
@@ -69,7 +71,7 @@ def test_a_file_changes_only_what_it_names_and_a_channel_as_a_whole(tmp_path: Pa
     assert config.horizons.receipts == 5_400_000
     assert config.horizons.outputs == 7 * DAY_MS
     assert config.templates == tmp_path / "mine"
-    assert [settings["name"] for settings in config.channels["sms"]] == ["a", "b"]
+    assert [settings["name"] for settings in config.channels["sms"].providers] == ["a", "b"]
     assert "call" not in config.channels
 
 

@@ -53,7 +53,9 @@ def _today() -> date:
 
 
 def _summary(config: Config, policy: Policy, linted: Lint, catalog: Catalog, zones: HostZones) -> Iterator[str]:
-    listed = [f"{channel} ({', '.join(entry['name'] for entry in of)})" for channel, of in config.channels.items()]
+    listed = [
+        f"{channel} ({', '.join(entry['name'] for entry in of.providers)})" for channel, of in config.channels.items()
+    ]
     packs = policy.packs.values()
     statuses = Counter(rule.status for pack in packs for rule in pack.rules)
     examples = sum(len(pack.examples) for pack in packs)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from gateway.domain.clock import Instant
 from gateway.pipeline.files import FILE_LIFE_MS, Unreadable, write_state
 from gateway.policy.facts import State
-from gateway.policy.stops import OPTED_OUT
+from gateway.policy.stops import OPTED_OUT as OPTED_OUT
 from gateway.store.keys import Keys
 from gateway.store.redis import FileWrite
 

@@ -26,7 +26,7 @@ async def keep_house(store: Store, desks: Desks, clock: Clock, metrics: Metrics,
         try:
             await measure(store, desks, clock.now(), metrics)
             if turn % TRIM_EVERY == 0:
-                for stream in (store.keys.receipts, store.keys.calls):
+                for stream in (store.keys.receipts, store.keys.calls, store.keys.replies):
                     await trim(store, stream, clock.now() - keep_outputs_ms)
                 await _forget_cancels(store, clock.now() - CANCEL_LIFE_MS)
         except (StoreError, OSError) as error:

@@ -14,6 +14,7 @@ from gateway.domain.clock import DAY, Clock, Instant, format_instant, parse_inst
 from gateway.domain.command import Cancel, Command, Consent, Pause, Resume, Stop, Unpause, parse_command
 from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
 from gateway.domain.errors import Fault
+from gateway.pipeline.addresses import read_stops
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import read_record
 from gateway.pipeline.files import (
@@ -72,6 +73,7 @@ class Intake:
                     fresh = False
                 if loop.time() - swept > SWEEP_S:
                     await self._take_in(await self.inbox.take_over())
+                    await self.reports.adopt()
                     swept = loop.time()
                 counts = dict.fromkeys(self.inbox.streams, BATCH)
                 wait = TURN_S if self._early else IDLE_S
@@ -169,7 +171,7 @@ class Intake:
                 change.files = [FileWrite(person, -1, write_state(name, state))]
                 wake = [select_person(command.tenant or "default", command.recipient_id)]
             case Resume():
-                change.files = [await self._lifted(command, entry)]
+                change.files = await self._lifted(command, entry)
                 wake = [select_person(command.tenant or "default", command.recipient_id)]
             case _:
                 assert_never(command)
@@ -181,7 +183,7 @@ class Intake:
         """Writes an order once; one that was weighed against what changed meanwhile is weighed again."""
         while (await self.store.commit([change]))[0] < 0:
             if isinstance(command, Resume):
-                change.files = [await self._lifted(command, entry)]
+                change.files = await self._lifted(command, entry)
             elif isinstance(command, Pause | Unpause):
                 change.files = [await self._switched(command, entry)]
 
@@ -194,9 +196,9 @@ class Intake:
         puts = (own, _encode(command).decode()) if isinstance(command, Pause) else ()
         return FileWrite(self.context.keys.control, version, puts, drops)
 
-    async def _lifted(self, resume: Resume, entry: Entry) -> FileWrite:
+    async def _lifted(self, resume: Resume, entry: Entry) -> list[FileWrite]:
         """Takes every older stop made with the same selectors out of the person's file, and of a word that it names the
-        consents too."""
+        consents too; where it names an address, that of the address as well."""
         tenant = resume.tenant or "default"
         person, _ = await self._person(tenant, resume.recipient_id)
         address = digest(resume.address) if resume.address else None
@@ -208,7 +210,17 @@ class Intake:
             and (resume.reason is None or state.state == resume.reason)
             and (state.channel, state.account, state.address) == (resume.channel, resume.account, address)
         ]
-        return FileWrite(self.context.keys.person(tenant, resume.recipient_id), person.version, (), drops)
+        files = [FileWrite(self.context.keys.person(tenant, resume.recipient_id), person.version, (), drops)]
+        return files if address is None else files + await self._lifted_address(address, resume, entry)
+
+    async def _lifted_address(self, address: str, resume: Resume, entry: Entry) -> list[FileWrite]:
+        keys = self.context.keys
+        found: Any = await self.store.redis.hmget(keys.stopped, ["v", address])
+        version, raw = found
+        stop = read_stops({address: raw})[address] if raw else None
+        if stop is None or stop.at > entry.accepted_ms or resume.reason not in (None, stop.reason):
+            return []
+        return [FileWrite(keys.stopped, int(version), (), [address])]
 
 
 def _cancelled(cancel: Cancel) -> str:

@@ -22,6 +22,10 @@ class Metrics:
         self.outcomes = self._counter("gateway_provider_outcomes_total", "Answers of providers", "provider", "outcome")
         self.conflicts = self._counter("gateway_conflicts_total", "Changes that lost a race and are made anew", "why")
         self.orders = self._counter("gateway_orders_total", "Contacts, commands and provider receipts", "kind")
+        self.reports = self._counter(
+            "gateway_provider_reports_total", "Reports of providers, `orphan` where nobody knows the message yet",
+            "provider", "status",
+        )  # fmt: skip
         self.store_errors = self._counter("gateway_store_errors_total", "Failures of the store", "what")
         self.in_flight = Gauge("gateway_in_flight", "Claims open at a provider", ["provider"], registry=self.registry)
         self.backlog = Gauge(

@@ -1,7 +1,6 @@
 """Takes in what providers report of messages they accepted: each report meets the record of its job, in batches."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -13,8 +12,10 @@ from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.files import Unreadable
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
+from gateway.pipeline.orphans import adopt, keep, owners
+from gateway.pipeline.replies import take_reply
 from gateway.pipeline.settling import Settlement, reported
-from gateway.store.keys import Member, parse_member
+from gateway.store.keys import Member
 from gateway.store.redis import WRITTEN, Ask, Change, Seen, Store
 from gateway.store.streams import Entry
 
@@ -49,6 +50,12 @@ class Reports:
                     turn[name] = report
             left = await self._settle(list(turn.values())) + later
 
+    async def adopt(self) -> None:
+        """Looks for the jobs of orphans; those that none appeared for within the horizon are let go, and counted."""
+        let_go = await adopt(self.store, self.clock.now() - self.context.limits.doubt_ms)
+        if let_go:
+            self.metrics.orders.add("orphan_let_go", n=let_go)
+
     async def _read(self, entries: Sequence[Entry]) -> list[Report]:
         reports: list[tuple[Entry, ProviderReceipt]] = []
         for entry in entries:
@@ -60,26 +67,25 @@ class Reports:
             if isinstance(report, ProviderReceipt):
                 reports.append((entry, report))
             else:
+                await take_reply(self.store, report, self.clock.now())
                 await self.store.commit([Change(ack=(entry.stream, entry.id.decode()))])
         if not reports:
             return []
-        keys = [self.context.keys.reference(receipt.reference or "") for _, receipt in reports]
-        names: list[Any] = await self.store.redis.mget(keys)
-        return [
-            Report(entry, receipt, parse_member(name.decode()) if name else None)
-            for (entry, receipt), name in zip(reports, names, strict=True)
-        ]
+        found = await owners(self.store, [receipt for _, receipt in reports])
+        return [Report(entry, receipt, member) for (entry, _), (receipt, member) in zip(reports, found, strict=True)]
 
     async def _settle(self, reports: list[Report]) -> list[Report]:
         """Writes what the reports change; those that somebody was faster than."""
+        await keep(self.store, [report.receipt for report in reports if report.member is None])
         known = [report.member for report in reports if report.member is not None]
         asks = [Ask(m.tenant, m.recipient, m.job, m.account, m.household) for m in known]
         seen = iter((await self.store.observe(asks)).seen if asks else ())
+        for report in reports:
+            self.metrics.reports.add(report.receipt.provider, report.receipt.status if report.member else "orphan")
         settlements = [self._change(report, next(seen) if report.member else None) for report in reports]
         results = await self.store.commit([settlement.change for settlement in settlements])
         for settlement, result in zip(settlements, results, strict=True):
             if result == WRITTEN:
-                self.metrics.orders.add("callback")
                 self.metrics.told(settlement.receipts)
         return [report for report, result in zip(reports, results, strict=True) if result != WRITTEN]
 

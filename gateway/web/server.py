@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from gateway.web import unsubscribe
 from gateway.web.ops import HEALTH, REGISTRY, Health, healthz, metrics, readyz
 from gateway.web.problem import problems
 from gateway.web.webhooks import PATHS, Webhooks
@@ -34,6 +35,8 @@ def application(health: Health, registry: CollectorRegistry, webhooks: Webhooks 
     )
     if webhooks is not None:
         app.add_routes([web.post(path, webhooks.hear) for path in PATHS])
+        app.add_routes([web.get(unsubscribe.PATH, webhooks.unsubscribe.ask)])
+        app.add_routes([web.post(unsubscribe.PATH, webhooks.unsubscribe.click)])
     return app
 
 

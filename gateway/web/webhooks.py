@@ -11,6 +11,7 @@ from aiohttp import web
 from channels.contract import Callback, Listener, Report
 from gateway.domain.clock import Clock
 from gateway.web.problem import problem
+from gateway.web.unsubscribe import Unsubscribe
 
 MAX_CALLBACK_BYTES = 64 * 1024
 PATHS = ("/webhooks/{provider}", "/webhooks/{provider}/{reference}")
@@ -23,6 +24,7 @@ class Webhooks:
         self._public_url, self._clock = public_url, clock
         self._listeners: Mapping[str, Listener] = {}
         self._take: Callable[[Report], Awaitable[None]] | None = None
+        self.unsubscribe = Unsubscribe()
 
     def open(self, listeners: Mapping[str, Listener], take: Callable[[Report], Awaitable[None]]) -> None:
         """From here on callbacks are heard; `take` returns once a receipt is durable."""
