@@ -1,8 +1,8 @@
 """Addresses that nobody is to be written to at, whosever they are: opted out, or dead.
 
 A person's own stop stands in the person's file. This list is for what is true of an address: a reply STOP comes from a
-phone and names no person, and a mailbox that does not exist does so for everybody. A claim is guarded by the version of
-the control document, which every opt-out raises, so that none can be made on an observation older than it.
+phone and names no person, and a mailbox that does not exist does so for everybody. A claim is written only if the stop
+of its address is still the one that was seen, so that none is made on an observation older than a stop.
 """
 
 from collections.abc import Mapping
@@ -43,21 +43,18 @@ def read_stops(raw: Mapping[str, bytes]) -> dict[str, AddressStop]:
         raise Unreadable(str(error)) from error
 
 
-def stop_address(digest: str, stop: AddressStop, keys: Keys) -> list[FileWrite]:
-    """What writes a stop down. An opt-out also makes every claim that was observed before it fail."""
+def stops_of(
+    digest: str, stop: AddressStop, tenant: str | None, recipient: str | None, keys: Keys
+) -> list[FileWrite]:  # fmt: skip
+    """What writes a stop down; an opt-out also in the file of the person who was written to there, if anybody was."""
     written = FileWrite(keys.stopped, -1, (digest, _encode(stop).decode()))
-    return [written, FileWrite(keys.control, -1)] if stop.reason == OPTED_OUT else [written]
+    if stop.reason != OPTED_OUT or tenant is None or recipient is None:
+        return [written]
+    return [written, _stop_person(tenant, recipient, digest, stop, keys)]
 
 
-def stops_of(digest: str, stop: AddressStop, tenant: str, recipient: str, keys: Keys) -> list[FileWrite]:
-    """What writes a stop down that was learned from a message to this person."""
-    files = stop_address(digest, stop, keys)
-    return [*files, stop_person(tenant, recipient, digest, stop, keys)] if stop.reason == OPTED_OUT else files
-
-
-def stop_person(tenant: str, recipient: str, digest: str, stop: AddressStop, keys: Keys) -> FileWrite:
-    """The same as a state in the file of the person who was written to there, for whoever reads that file. Its name is
-    that of a stop by command, so that a later `resume` with the address lifts it."""
+def _stop_person(tenant: str, recipient: str, digest: str, stop: AddressStop, keys: Keys) -> FileWrite:
+    """The same as a state, named as a stop by command is, so that a later `resume` with the address lifts it."""
     state = State(state=OPTED_OUT, from_=stop.at, recipient=recipient, address=digest)
     return FileWrite(
         keys.person(tenant, recipient), -1, write_state(f"stop:{stop.at}-0:address:{digest}", state), (), -FILE_LIFE_MS

@@ -23,6 +23,7 @@ def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
     match move:
         case Go():
             _claim_files(change, errand, move, keys)
+            change.address = move.address
             if move.desk.provider.facts.keeps_reference:
                 change.puts.append((keys.reference(move.attempt.reference), str(member), context.idempotency_ms))
             if move.attempt.channel in ANSWERED and move.attempt.address:

@@ -41,6 +41,7 @@ class Errand:
         "recalled",
         "reminder",
         "seen",
+        "stopped",
         "wrote",
     )
 
@@ -57,6 +58,8 @@ class Errand:
         self.recalled = False
         self.job: Job | None = None
         self.seen: str | None = None
+        self.stopped: dict[str, bytes] = {}
+        """the stops of its addresses, as they were seen with the record"""
         self.wrote: str | None = None
         """the record that the latest change holds; what is seen, once that change is written"""
 
@@ -187,6 +190,8 @@ class Go(Struct):
     """the household's"""
     versions: tuple[int, int]
     """of the person's file and the household's"""
+    address: tuple[str, str | None]
+    """the digest of the address, and the stop of it that was seen"""
 
 
 class Unobserved(Struct):

@@ -77,7 +77,8 @@ def _look(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, con
         person = read_file(seen.person)
         if _has_moved(errand, person) or _has_more(errand, seen):
             return Unobserved()
-        stops = read_stops(seen.stopped or {})
+        errand.stopped = seen.stopped or {}
+        stops = read_stops(errand.stopped)
         household = None if errand.member.household is None else read_file(seen.household or [])
     except Unreadable as error:
         return Unsure(f"a person's file, or a stop of an address, cannot be read: {error}")
@@ -217,13 +218,15 @@ def _admit(
     claim(track, attempt)
     track.look = admit.look
     household = view.household or EMPTY
+    address = admit.candidate.address or ""
+    stopped = errand.stopped.get(address)
     contact, memory = _contact(reminder, admit.candidate, now), context.house.policy.memory(admit.look.jurisdictions)
     go = Go(
         track=track, attempt=attempt, desk=admit.desk,
         message=_message(view, admit, attempt, context.house),
         contact=write_contact(reference, contact), receipts=receipts, prune=view.person.outdated(now, memory),
         life_ms=view.person.life_ms(memory, contact), shared_life_ms=household.life_ms(memory, contact),
-        versions=(view.person.version, household.version),
+        versions=(view.person.version, household.version), address=(address, stopped.decode() if stopped else None),
     )  # fmt: skip
     admit.desk.take()
     return go

@@ -1,8 +1,8 @@
 """Takes in what people wrote back and who unsubscribed: a stop is in force before whoever brought it is answered.
 
-One atomic change: the address is stopped, every claim observed before it fails, and the person's file holds the stop
-and the contact. What no machine may decide goes to the stream of replies, where people read it. A reply that comes
-again changes nothing.
+One atomic change: the address is stopped, so that no claim observed before it is written, and the person's file holds
+the stop and the contact. What no machine may decide goes to the stream of replies, where people read it. A reply that
+comes again changes nothing.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from channels.contract import Channel, Reply
 from gateway.domain.clock import DAY, Instant, format_instant
 from gateway.domain.replies import Meaning, meaning
 from gateway.domain.tokens import Unsubscribed
-from gateway.pipeline.addresses import OPTED_OUT, AddressStop, read_stops, stop_address, stop_person
+from gateway.pipeline.addresses import OPTED_OUT, AddressStop, read_stops, stops_of
 from gateway.pipeline.files import FILE_LIFE_MS, digest, write_contact
 from gateway.policy.facts import PastContact
 from gateway.store.keys import Member, parse_member, select_person
@@ -64,7 +64,9 @@ async def take_reply(store: Store, reply: Reply, now: Instant) -> Meaning:
     if member is not None:
         change.files.append(_contact(store, reply, member, address))
     if said == "stop":
-        change.files += _stops(store, address, AddressStop(reason=OPTED_OUT, at=now, by=reply.provider), member)
+        stop = AddressStop(reason=OPTED_OUT, at=now, by=reply.provider)
+        tenant, recipient = (member.tenant, member.recipient) if member else (None, None)
+        change.files += stops_of(address, stop, tenant, recipient, store.keys)
     [written] = await store.commit([change])
     if written == WRITTEN and said == "stop" and member is not None:
         await store.wake(select_person(member.tenant, member.recipient), now)
@@ -77,19 +79,9 @@ async def unsubscribe(store: Store, who: Unsubscribed, now: Instant) -> None:
     if known is not None and read_stops({who.address: known})[who.address].reason == OPTED_OUT:
         return  # a link may be followed a thousand times
     stop = AddressStop(reason=OPTED_OUT, at=now, by="unsubscribe")
-    files = [
-        *stop_address(who.address, stop, store.keys),
-        stop_person(who.tenant, who.recipient, who.address, stop, store.keys),
-    ]
+    files = stops_of(who.address, stop, who.tenant, who.recipient, store.keys)
     await store.commit([Change(files=files)])
     await store.wake(select_person(who.tenant, who.recipient), now)
-
-
-def _stops(store: Store, address: str, stop: AddressStop, member: Member | None) -> list[FileWrite]:
-    files = stop_address(address, stop, store.keys)
-    if member is not None:
-        files.append(stop_person(member.tenant, member.recipient, address, stop, store.keys))
-    return files
 
 
 def _contact(store: Store, reply: Reply, member: Member, address: str) -> FileWrite:

@@ -96,6 +96,8 @@ class Change(Struct, kw_only=True):
     """the inbound entry that this change settles"""
     puts: list[tuple[str, str, int]] = msgspec.field(default_factory=list)
     """(key, value, ttl ms)"""
+    address: tuple[str, str | None] | None = None
+    """(digest, the stop that was seen of it): written only if that is still so"""
 
 
 WRITTEN, RECORD_CHANGED, FILE_CHANGED, GUARD_CHANGED = 1, 0, -1, -2
@@ -199,6 +201,7 @@ class Store:
             None if ack is None else (at(ack[0]), ack[1]),
             (at(self.keys.waiting), change.selectors) if change.selectors else None,
             [(at(key), value, ttl) for key, value, ttl in change.puts],
+            None if change.address is None else (at(self.keys.stopped), change.address[0], change.address[1] or False),
         )
 
     async def due(self, now: Instant, most: int) -> tuple[int, Instant | None, int]:

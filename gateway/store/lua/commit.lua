@@ -1,7 +1,7 @@
 -- Writes a batch of changes, each whole or not at all: if what its author saw is still so, all of it.
 -- KEYS    whatever the changes name, by position.
 -- ARGV[1] msgpack {guard, changes}: guard is {position of control, the version seen} or nil;
---         a change is {record, files, outputs, schedule, ack, waiting, puts}:
+--         a change is {record, files, outputs, schedule, ack, waiting, puts, address}:
 --           record   nil or {position, text seen or false, text to write or false, ttl ms}
 --           files    {{position, version seen or -1, {field, value, …}, {field to delete, …}, ttl ms, 0 for ever,
 --                    or negative: at least so long}, …}
@@ -10,7 +10,8 @@
 --           ack      nil or {position of stream, entry id}
 --           waiting  nil or {position of the index, {selector, …}}
 --           puts     {{position, value, ttl ms}, …}
--- Answer  per change 1 written, 0 the record is another, -1 a file is newer, -2 the guard is (nothing at all written).
+--           address  nil or {position of the stopped addresses, digest, the stop seen or false}
+-- Answer  per change 1 written, 0 the record is another, -1 a file is newer or the address was stopped, -2 the guard is (nothing at all written).
 -- Promise a change is atomic, and is durable when the answer is (appendfsync always).
 local batch = cmsgpack.unpack(ARGV[1])
 local guard, changes, answer = batch[1], batch[2], {}
@@ -22,6 +23,8 @@ end
 local function fits(change)
   local record = change[1]
   if record and redis.call('GET', KEYS[record[1]]) ~= record[2] then return 0 end
+  local address = change[8]
+  if address and redis.call('HGET', KEYS[address[1]], address[2]) ~= address[3] then return -1 end
   for _, file in ipairs(change[2]) do
     if file[2] >= 0 and tonumber(redis.call('HGET', KEYS[file[1]], 'v') or '0') ~= file[2] then return -1 end
   end
