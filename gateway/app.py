@@ -20,6 +20,7 @@ from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
 from gateway.domain.tokens import Seal, Unsubscribed
+from gateway.endpoints.dispatcher import send_receipts
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.files import digest
 from gateway.pipeline.housekeeping import keep_house
@@ -231,6 +232,8 @@ async def run_plant(
     async with asyncio.TaskGroup() as group:
         keepers = [group.create_task(house), group.create_task(running.policies.watch())]
         tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]
+        endpoints = send_receipts(running.store, config.endpoints, clock, metrics.registry, stop)
+        tasks.append(group.create_task(endpoints))
         await stop.wait()
         health.state = "draining"
         running.worker.stop()

@@ -13,6 +13,7 @@ from channels import catalogue
 from channels.contract import Channel, Settings
 from gateway.domain.errors import Fault
 from gateway.domain.reminder import Role
+from gateway.endpoints.settings import Endpoint, mistakes
 from gateway.shape import Duration, duration, parsed, read, sentence, under, unknown
 from gateway.yamlfile import fill, read_file
 
@@ -172,6 +173,7 @@ class Config(_Discreet, frozen=True, kw_only=True):
     templates: Path
     policies: Path
     channels: dict[Channel, Providers]
+    endpoints: tuple[Endpoint, ...]
     horizons: Horizons
     retry: Retry
     worker: Worker
@@ -196,6 +198,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config | list[Fault]:
     misfits: list[Fault] = []
     document["channels"] = _channels(document["channels"], folder, misfits)
     config = read(Config, document, "", misfits)
+    misfits += _endpoint_faults(document["endpoints"])
     # What is missing need not also be told to be of the wrong type.
     told = {fault.field for fault in unset}
     found += unset + [fault for fault in misfits if fault.field not in told]
@@ -256,6 +259,12 @@ def _channels(given: Any, folder: Path, found: list[Fault]) -> dict[str, Provide
             result[channel] = Providers(providers=tuple(listed), fallback_after=entries.fallback_after)
     found += [Fault(f"channels.{key}", unknown(key, CHANNELS)) for key in given if key not in CHANNELS]
     return result
+
+
+def _endpoint_faults(given: Any) -> Iterator[Fault]:
+    """What is wrong between the keys of an endpoint, and between endpoints, as far as each can be read."""
+    listed = given if isinstance(given, list) else []
+    return mistakes([read(Endpoint, one, "", []) for one in listed], "endpoints")
 
 
 def _provider_faults(channel: Channel, settings: Any, path: str) -> Iterator[Fault]:

@@ -1,0 +1,1 @@
+"""Receipts out: every configured endpoint of a producer gets the receipts of its tenants, signed, in order, at last."""
