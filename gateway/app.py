@@ -104,7 +104,9 @@ def build_desks(config: Config, surroundings: Surroundings) -> Desks:
         for settings in section.providers:
             common = catalogue.common(settings)
             provider = catalogue.build(channel, settings, surroundings)
-            desk = Desk(channel, provider, common.concurrency, common.timeout, common.rate)
+            desk = Desk(
+                channel, provider, common.concurrency, common.timeout, common.rate, common.weight, common.doubts
+            )  # fmt: skip
             desks.setdefault(channel, []).append(desk)
     return Desks(desks)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from channels.contract import TOO_LATE, InDoubt, Message, Outcome, Unavailable
-from gateway.domain.clock import Clock
+from channels.contract import InDoubt, Message, Outcome, Unavailable
+from gateway.domain.clock import SECOND, Clock
 from gateway.domain.job import Attempt, begin
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, Go, read_record
@@ -51,28 +51,39 @@ class Flights:
         began = self.clock.now()
         outcome = await self._attempt(attempt, desk, message)
         now = self.clock.now()
-        if not (isinstance(outcome, Unavailable) and outcome.code in (LATE, TOO_LATE)):  # says nothing of the provider
-            desk.learn(outcome, now, now - began)
+        if isinstance(outcome, InDoubt):
+            desk.doubted(now)
         self.metrics.outcomes.add(desk.name, type(outcome).__name__)
         self.metrics.took(desk.name, (now - began) / 1000)
         self._landed.append(Landed(errand, attempt, desk, outcome))
         self._news.set()
 
     async def _attempt(self, attempt: Attempt, desk: Desk, message: Message) -> Outcome:
+        same = desk.provider.facts.idempotency
+        within = LATE_MS if same is None else min(LATE_MS, same.window_s * SECOND)
+
         def in_time() -> bool:
             now = self.clock.now()
-            return now - attempt.at <= LATE_MS and now < message.expires_at
+            return now - attempt.at <= within and now < message.expires_at
 
-        async def send() -> Outcome:
-            return await desk.provider.send(message, desk.timeout)
+        def again() -> bool:
+            return in_time() and not desk.down(self.clock.now())
 
         if not in_time():
             return Unavailable(LATE, "the claim was a second old before its send could begin")
+        return await quickly(lambda: self._send(desk, message), again, idempotent=same is not None)
+
+    async def _send(self, desk: Desk, message: Message) -> Outcome:
+        """One request, of which the desk learns whatever the attempt comes to."""
+        began = self.clock.now()
         try:
-            return await quickly(send, in_time)
+            outcome = await desk.provider.send(message, desk.timeout)
         except Exception as error:  # noqa: BLE001 - a bug in a provider must not lose the claim: nobody knows what left
             log.error("provider_failed", provider=desk.name, error=type(error).__name__)
-            return InDoubt("provider_bug", f"the provider's adapter failed with {type(error).__name__}")
+            outcome = InDoubt("provider_bug", f"the provider's adapter failed with {type(error).__name__}")
+        now = self.clock.now()
+        desk.learn(outcome, now, now - began)
+        return outcome
 
     async def settle_for_ever(self) -> None:
         """Keeps every answer, in handfuls, in whatever order they come; ends only when it is cancelled."""

@@ -6,6 +6,7 @@ import redis.asyncio as redis
 import structlog
 
 from gateway.domain.clock import DAY, Clock, Instant
+from gateway.pipeline.breaker import STATES as BREAKER_STATES
 from gateway.pipeline.desks import Desks
 from gateway.pipeline.metrics import Metrics
 from gateway.store.redis import Store, StoreError
@@ -36,7 +37,7 @@ async def keep_house(store: Store, desks: Desks, clock: Clock, metrics: Metrics,
 
 
 async def measure(store: Store, desks: Desks, now: Instant, metrics: Metrics) -> None:
-    """The gauges: backlog of each inbound stream, jobs that wait, claims in flight, breakers."""
+    """The gauges: backlog of each inbound stream, jobs that wait, claims in flight, breakers and shares."""
     pipeline = store.redis.pipeline(transaction=False)
     for stream in store.keys.inbound:
         pipeline.xlen(stream)
@@ -47,7 +48,13 @@ async def measure(store: Store, desks: Desks, now: Instant, metrics: Metrics) ->
     metrics.waiting.set(waiting)
     for desk in desks:
         metrics.in_flight.labels(desk.name).set(desk.slots - desk.free)
-        metrics.down.labels(desk.name).set(desk.down_until > now)
+        metrics.down.labels(desk.name).set(desk.down(now))
+        for state in BREAKER_STATES:
+            metrics.breaker.labels(desk.name, state).set(desk.breaker.state == state)
+        metrics.doubtful.labels(desk.name).set(desk.down(now) and desk.breaker.why == "doubt_budget")
+    for channel in desks.of:
+        for name, part in desks.parts(channel, now).items():
+            metrics.share.labels(name).set(part)
 
 
 async def trim(store: Store, stream: str, before: Instant) -> int:

@@ -194,8 +194,7 @@ def _crowded(
 ) -> Move:  # fmt: skip
     """No slot is free: hold it in hand, or, where enough are held already, let it wait in the schedule."""
     if errand.parks:
-        desk = context.house.desks.of[channel][0]
-        track.state, track.until = "waiting", desk.next_turn(now)
+        track.state, track.until = "waiting", context.house.desks.next_turn(channel, now)
         return Rest(receipts)
     if receipts:
         return Rest(receipts, again=True)
@@ -228,7 +227,7 @@ def _admit(
         life_ms=view.person.life_ms(memory, contact), shared_life_ms=household.life_ms(memory, contact),
         versions=(view.person.version, household.version), address=(address, stopped.decode() if stopped else None),
     )  # fmt: skip
-    admit.desk.take()
+    admit.desk.take(now)
     return go
 
 

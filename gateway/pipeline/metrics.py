@@ -33,6 +33,11 @@ class Metrics:
         )
         self.waiting = Gauge("gateway_waiting_jobs", "Jobs in the schedule", registry=self.registry)
         self.down = Gauge("gateway_provider_down", "1 while the breaker is open", ["provider"], registry=self.registry)
+        self.breaker = self._gauge("gateway_provider_breaker", "1 for the state that it is in", "provider", "state")
+        self.doubtful = self._gauge(
+            "gateway_provider_doubt_budget_spent", "1 while a provider is left alone for its doubts", "provider"
+        )
+        self.share = self._gauge("gateway_provider_share", "Part of its channel that a provider is given", "provider")
         self.policy_faults = Gauge(
             "gateway_policy_faults",
             "Mistakes for which the changed folder of packs was refused",
@@ -59,6 +64,9 @@ class Metrics:
     def told(self, receipts: Iterable[Receipt]) -> None:
         for receipt in receipts:
             self.receipts.add(receipt.status, receipt.channel or "")
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> "Tally":
         tally = Tally(name, text, labels)

@@ -1,7 +1,7 @@
 """When to try again. Two sizes: quick tries inside one attempt, and a durable back-off between attempts.
 
-Only what surely was not sent is tried again. This is the one room that draws lots: without jitter, whoever failed
-together would come back together.
+Only what surely was not sent is tried again, or what its provider knows the second time. This is the one room that
+draws lots: without jitter, whoever failed together would come back together.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from channels.contract import Outcome, Unavailable
+from channels.contract import Accepted, InDoubt, Outcome, Unavailable
 from gateway.domain.clock import SECOND, Instant
 
 QUICK_TRIES = 2
@@ -32,19 +32,35 @@ class Backoff(Struct, frozen=True, kw_only=True):
         return now + max(wait, int((retry_after or 0) * SECOND))
 
 
-async def quickly(send: Callable[[], Awaitable[Outcome]], in_time: Callable[[], bool]) -> Outcome:
-    """One attempt: sends, and sends again at once, a few times, if it was surely not sent and there is time."""
-    outcome = await send()
-    if not _passing(outcome) or not in_time():
+async def quickly(
+    send: Callable[[], Awaitable[Outcome]], in_time: Callable[[], bool], idempotent: bool = False
+) -> Outcome:
+    """One attempt: sends, and sends again at once, a few times, if it was surely not sent and there is time. At an
+    `idempotent` provider also if it is in doubt: the same message again is the same message. Nothing but an acceptance
+    lifts that doubt: a refusal of the second request says nothing of the first."""
+    doubt: InDoubt | None = None
+
+    async def told() -> Outcome:
+        nonlocal doubt
+        outcome = await send()
+        doubt = outcome if isinstance(outcome, InDoubt) else doubt
         return outcome
-    trying = AsyncRetrying(
-        stop=stop_after_attempt(QUICK_TRIES),
-        wait=wait_random_exponential(multiplier=QUICK_WAIT_S / 4, max=QUICK_WAIT_S),
-        retry=retry_if_result(lambda outcome: _passing(outcome) and in_time()),
-        retry_error_callback=_last,
-    )
-    await asyncio.sleep(random.uniform(0, QUICK_WAIT_S / 2))
-    return await trying(send) if in_time() else outcome
+
+    def passing(outcome: Outcome) -> bool:
+        return _passing(outcome) or (idempotent and isinstance(outcome, InDoubt))
+
+    outcome = await told()
+    if passing(outcome) and in_time():
+        trying = AsyncRetrying(
+            stop=stop_after_attempt(QUICK_TRIES),
+            wait=wait_random_exponential(multiplier=QUICK_WAIT_S / 4, max=QUICK_WAIT_S),
+            retry=retry_if_result(lambda outcome: passing(outcome) and in_time()),
+            retry_error_callback=_last,
+        )
+        await asyncio.sleep(random.uniform(0, QUICK_WAIT_S / 2))
+        if in_time():
+            outcome = await trying(told)
+    return outcome if doubt is None or isinstance(outcome, Accepted) else doubt
 
 
 def _passing(outcome: Outcome) -> bool:
