@@ -8,7 +8,7 @@ from typing import Any
 from gateway import app
 from gateway.cli.terminal import Quit, read_config
 from gateway.domain.clock import SECOND, Clock, Instant, SystemClock, format_instant, parse_instant
-from gateway.endpoints.book import Book, Page, known
+from gateway.endpoints.book import Book, Page, Resumed, known
 from gateway.store.keys import Keys
 from gateway.store.streams import place_of
 
@@ -60,11 +60,8 @@ async def _run(chosen: argparse.Namespace) -> int:
                 print(name, "not configured; parked once nobody has served it for 5 days")
             return 0
         book = Book(store, keys, chosen.name)
-        if chosen.action == "recover":
-            place = await book.recover(chosen.since)
-        else:
-            place = await book.resume()
-        print(_told(chosen.name, place, await book.stream()))
+        resumed = await (book.recover(chosen.since) if chosen.action == "recover" else book.resume())
+        print(f"{chosen.name}: {_told(resumed, await book.stream())}")
     return 0
 
 
@@ -87,9 +84,12 @@ def _health(page: Page) -> str:
     return "serving"
 
 
-def _told(name: str, place: str, stream: dict[str, Any]) -> str:
-    """Where it goes on, and what it cannot be given any more. `place` lies before the first entry it gets."""
-    text = f"{name}: goes on with what is newer than {format_instant(place_of(place)[0])}"
+def _told(resumed: Resumed, stream: dict[str, Any]) -> str:
+    """Where it goes on, and what it cannot be given any more."""
+    place = resumed.place
+    text = f"goes on with what is newer than {format_instant(place_of(place)[0])}"
+    if resumed.lost:
+        text += f"; trimmed of what it had not taken before: {resumed.lost}"
     first, length = stream.get("first-entry"), stream.get("length", 0)
     if stream.get("entries-added", 0) <= length:
         return text

@@ -59,6 +59,14 @@ class Settled(Struct):
     """where it changed"""
 
 
+class Resumed(Struct, frozen=True):
+    """Where an endpoint goes on: after `place`, and with what it had not taken, but for the `lost`, which were
+    trimmed."""
+
+    place: str
+    lost: int = 0
+
+
 class Book:
     """The pages of one endpoint. Raises StoreError when the store cannot be had."""
 
@@ -174,18 +182,17 @@ class Book:
         last, held = await self._where()
         await self._rewrite({"parked": now, "why": why, "position": last, "held": " ".join(held)})
 
-    async def resume(self) -> str:
-        """Goes on where it was parked, as far as the stream reaches. The place where it goes on."""
+    async def resume(self) -> Resumed:
+        """Goes on where it was parked, as far as the stream reaches."""
         last, held = await self._where()
-        await self._rewrite({"position": last}, last, held)
-        return last
+        return await self._rewrite({"position": last}, last, held)
 
-    async def recover(self, since: Instant) -> str:
-        """Gives everything since then once more, and nothing before it up. The place before the first of it."""
+    async def recover(self, since: Instant) -> Resumed:
+        """Gives everything since then once more, and nothing before it up."""
         last, held = await self._where()
         start = min(last, _before(f"{since}-0"), key=place_of)
-        await self._rewrite({"position": start}, start, [one for one in held if place_of(one) <= place_of(start)])
-        return start
+        older = [one for one in held if place_of(one) <= place_of(start)]
+        return await self._rewrite({"position": start}, start, older)
 
     async def end(self) -> str:
         """The last place of the stream."""
@@ -210,21 +217,23 @@ class Book:
         page = await self.page()
         return page.position or await self.end(), list(page.held)
 
-    async def _rewrite(self, fields: dict[str, Any], start: str | None = None, held: Sequence[str] = ()) -> None:
+    async def _rewrite(self, fields: dict[str, Any], start: str = "", held: Sequence[str] = ()) -> Resumed:
         """The page and the group anew, in one step; without `start` no group."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.xgroup_destroy(self._stream, self._group)
         pipeline.delete(self._key)
         pipeline.hset(self._key, mapping=dict[Any, Any](fields) | {"generation": secrets.token_hex(8)})
-        if start is not None:
+        if start:
             pipeline.xgroup_create(self._stream, self._group, id=start, mkstream=True)
         if held:
             # Those that are not on the stream any more are passed over by the server.
             ids: Any = list(held)
             pipeline.xclaim(self._stream, self._group, CONSUMER, 0, ids, force=True, justid=True)
-        for answer in (await pipeline.execute(raise_on_error=False))[1:]:  # a stream that is not there has no group
+        answers = await pipeline.execute(raise_on_error=False)
+        for answer in answers[1:]:  # the first fails where there is no stream, and so no group
             if isinstance(answer, Exception):
                 raise answer
+        return Resumed(start, len(held) - len(answers[-1]) if held else 0)
 
 
 async def groups(client: redis.Redis, stream: str) -> list[dict[str, Any]]:

@@ -156,11 +156,13 @@ class Round:
 
     async def _read(self) -> int | None:
         """Takes new entries in hand where there is room and need; how many, None if the book was rewritten. For an
-        endpoint that is down only so many that it can be asked with each in turn."""
+        endpoint that is down only so many that it is always asked with one that was not refused before."""
         now = self._clock.now()
-        busy = len(self._held.ready(now)) + len(self._flights)
-        most = AT_ONCE - self._held.jobs if self._health.down else READ_COUNT if busy < 4 * AT_ONCE else 0
-        count = min(most, MOST_HELD - len(self._held))
+        if self._health.down:
+            wanted = 0 if self._held.fresh else AT_ONCE
+        else:
+            wanted = READ_COUNT if len(self._held.ready(now)) + len(self._flights) < 4 * AT_ONCE else 0
+        count = min(wanted, MOST_HELD - len(self._held))
         if count <= 0 or _monotonic() < self._quiet_until:
             return 0
         rows = await self._book.read(self._page.generation, count)

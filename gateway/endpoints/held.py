@@ -35,8 +35,9 @@ class Held:
         return len(self._ids)
 
     @property
-    def jobs(self) -> int:
-        return len(self._jobs)
+    def fresh(self) -> bool:
+        """Whether one that was never asked with can be chosen."""
+        return any(not item.asked for item in self._firsts())
 
     def add(self, item: Item) -> None:
         """Takes one in hand; the stream gives those of a job in their order."""
@@ -45,8 +46,9 @@ class Held:
             self._jobs.setdefault(item.job, deque()).append(item)
 
     def ready(self, now: Instant) -> list[Item]:
-        """Those that may go now, in the order of the stream."""
-        return [item for item in self._firsts() if item.due <= now]
+        """Those that may go now: in the order of the stream, but what was refused before after what was not, so that
+        a handful of bad ones does not bring down an endpoint that just came back."""
+        return sorted((item for item in self._firsts() if item.due <= now), key=lambda item: item.tries > 0)
 
     def probe(self) -> Item | None:
         """With which an endpoint that is down is asked: each in turn, so that one bad receipt keeps nobody down."""
