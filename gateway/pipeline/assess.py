@@ -7,7 +7,7 @@ all, may it go, and only then, is there room.
 import msgspec
 from msgspec import Struct
 
-from channels.contract import Channel
+from channels.contract import Channel, PushTarget
 from gateway.domain.clock import Instant
 from gateway.domain.command import Pause
 from gateway.domain.job import Track
@@ -155,7 +155,9 @@ def _seat(
     paused, desks = _pauses(view, channel)
     if paused:
         return Postpone(Reason(code="paused", message=f"paused by {paused.by}"), look)
-    desk = house.desks.pick(channel, view.now, desks, track.avoid)
+    to = view.address(channel, house) if channel == "push" else None
+    target = to.provider if isinstance(to, PushTarget) else None
+    desk = house.desks.pick(channel, view.now, desks, track.avoid, target)
     match desk:
         case NoDesk(why="none"):
             return _rejected("no_provider", f"no provider is configured for {channel}")

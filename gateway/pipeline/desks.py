@@ -1,6 +1,6 @@
 """The desks: one per provider, with slots, rate and a breaker of its own, so that a sick provider harms nobody else."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, assert_never
 
 import structlog
@@ -50,6 +50,11 @@ class Desk:
         self._measured: Instant | None = None
         self._heard: Instant = 0
         self._crowd = slots - SILENT_FROM
+
+    def reaches(self, targets: Sequence[str]) -> bool:
+        """Whether it reaches any of these kinds of push target; one that names none reaches all."""
+        own = self.provider.facts.targets
+        return not own or not targets or any(target in own for target in targets)
 
     def wants_tokens(self, now: Instant) -> bool:
         """Whether messages of the rate must be leased before anything can go."""
@@ -170,10 +175,14 @@ class Desks:
         """Whether any provider of the channel is believed to work."""
         return any(not desk.down(now) for desk in self.of.get(channel, ()))
 
-    def pick(self, channel: Channel, now: Instant, paused: Iterable[str], avoid: str | None) -> Desk | Wait:
-        """The desk of the channel whose turn it is among those that can take one more; the one to avoid only if it is
-        the last. Each answer is a turn."""
-        listed = self.of.get(channel)
+    def pick(
+        self, channel: Channel, now: Instant, paused: Iterable[str], avoid: str | None, target: str | None = None
+    ) -> Desk | Wait:
+        """The desk of the channel whose turn it is among those that can take one more, and that reach the kind of push
+        target where there is one; the one to avoid only if it is the last. Each answer is a turn."""
+        listed = self.of.get(channel, [])
+        if target is not None:
+            listed = [desk for desk in listed if desk.reaches((target,))]
         if not listed:
             return Wait("none")
         fit: list[Desk] = []
@@ -193,7 +202,10 @@ class Desks:
                 return self._choose([desk for desk in fit if desk.name != avoid], self._weighted[channel])
         if fit:
             return fit[0]
-        return Wait(why, self._return(channel, now, paused) if why == "down" else None)
+        if why != "down":
+            return Wait(why)
+        opens = min(desk.breaker.until for desk in listed if desk.name not in paused)
+        return Wait(why, int(self._turn_after(channel, now, opens, SPREAD_MOST_MS)))
 
     def _choose(self, fit: list[Desk], weighted: bool) -> Desk:
         """By order or weight. Who has no part is asked when nobody has one, in order."""
@@ -212,41 +224,44 @@ class Desks:
         if 0 <= past < SECOND:
             return
         self._reviewed[channel] = now
-        means = {desk.name: desk.mean_ms(now) for desk in self.of[channel]}
+        seconds = min(max(past, SECOND), MINUTE) / SECOND
         for desk in self.of[channel]:
-            others = [means[o.name] for o in self.of[channel] if o is not desk and o.breaker.state == "closed"]
-            fastest = min([mean for mean in others if mean is not None], default=None)
-            seconds = min(max(past, SECOND), MINUTE) / SECOND
-            desk.share = next_share(desk.share, means[desk.name], fastest if others else means[desk.name], seconds)
+            own = desk.mean_ms(now)
+            healthy = [other for other in self.peers(desk) if other is not desk and other.breaker.state == "closed"]
+            means = [mean for other in healthy if (mean := other.mean_ms(now)) is not None]
+            fastest = min(means, default=None) if healthy else own  # alone, nobody is slow
+            desk.share = next_share(desk.share, own, fastest, seconds)
 
     def parts(self, channel: Channel, now: Instant) -> dict[str, float]:
-        """What each provider is given of the channel's messages while all that are up have room; together 1, or 0."""
-        listed = self.of.get(channel, [])
-        up = [desk for desk in listed if not desk.down(now)]
-        weights = [_weight(desk) for desk in up] if self._weighted.get(channel) else None
-        given = parts([desk.share for desk in up], weights)
-        if up and not any(given):
+        """What each provider is given of the messages that it reaches, while all that are up have room."""
+        return {desk.name: self._part(desk, now) for desk in self.of.get(channel, ())}
+
+    def _part(self, desk: Desk, now: Instant) -> float:
+        up = [peer for peer in self.peers(desk) if not peer.down(now)]
+        if desk not in up:
+            return 0.0
+        weights = [_weight(peer) for peer in up] if self._weighted[desk.channel] else None
+        given = parts([peer.share for peer in up], weights)
+        if not any(given):
             given[0] = 1.0
-        total = sum(given)
-        of = {desk.name: part / total for desk, part in zip(up, given, strict=True)}
-        return {desk.name: of.get(desk.name, 0.0) for desk in listed}
+        return given[up.index(desk)] / sum(given)
+
+    def peers(self, desk: Desk) -> list[Desk]:
+        """The providers of its channel, itself among them, that reach what it reaches."""
+        return [other for other in self.of[desk.channel] if other.reaches(desk.provider.facts.targets)]
 
     def alternatives(self, desk: Desk, now: Instant) -> bool:
         """Whether another provider of the channel could be asked at once."""
-        return any(other is not desk and not other.down(now) for other in self.of[desk.channel])
+        return any(other is not desk and not other.down(now) for other in self.peers(desk))
 
     def next_turn(self, channel: Channel, now: Instant) -> Instant:
         """When a job that finds no room should come again: in line behind those told before it, at the pace that the
         slots allow."""
         return int(self._turn_after(channel, now, now + PARK_AT_LEAST_MS, None))
 
-    def _return(self, channel: Channel, now: Instant, paused: Iterable[str]) -> Instant:
-        """When a job should come again whose providers are all down: the first one as the canary, those behind it at
-        the pace of the slots, so that no herd comes back."""
-        opens = min(desk.breaker.until for desk in self.of[channel] if desk.name not in paused)
-        return int(self._turn_after(channel, now, opens, SPREAD_MOST_MS))
-
     def _turn_after(self, channel: Channel, now: Instant, first: Instant, most: int | None) -> float:
+        """The next place in the line of those who come again: one at `first`, as the canary where all are down, those
+        behind it at the pace of the slots, so that no herd comes back."""
         seen, tail = self._turns.get(channel, (now, 0.0))
         if now < seen:  # the clock was put back, and the line with it
             tail -= seen - now

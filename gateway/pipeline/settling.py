@@ -97,7 +97,7 @@ def _retry_at(landed: Landed, track: Track, now: Instant, context: Context, back
     """When to try again: at once where another provider of the channel has not been asked in this round."""
     if not isinstance(landed.outcome, Unavailable):
         return None
-    desks = context.house.desks.of[landed.desk.channel]
+    desks = context.house.desks.peers(landed.desk)
     if track.tries % len(desks) and context.house.desks.alternatives(landed.desk, now):
         return None
     return backoff.next(now, -(-track.tries // len(desks)), landed.outcome.retry_after)

@@ -16,10 +16,8 @@ LOST = InDoubt("timeout", "lost")
 
 
 class Nobody:
-    facts = Facts(kind="nobody", channel="sms", receipts=False)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, targets: tuple[str, ...] = ()) -> None:
+        self.name, self.facts = name, Facts(kind="nobody", channel=None, receipts=False, targets=targets)
 
     async def start(self) -> None: ...
 
@@ -244,3 +242,22 @@ def test_of_a_rate_nothing_is_leased_for_a_provider_that_is_down() -> None:
     dies(paced, NOW)
     assert not paced.wants_tokens(NOW)
     assert paced.wants_tokens(NOW + PAUSES["failures"][0])
+
+
+def test_a_push_goes_to_a_provider_that_reaches_its_target_and_the_others_are_no_alternative() -> None:
+    one, two, other = (
+        Desk("push", Nobody(name, targets), 4, 10, None)
+        for name, targets in (("one", ("red",)), ("two", ("red", "green")), ("other", ("blue",)))
+    )
+    desks = Desks({"push": [one, two, other]})
+    assert desks.targets == {"red", "green", "blue"}
+    assert desks.pick("push", NOW, (), None, "red") is one
+    assert desks.pick("push", NOW, (), "one", "red") is two
+    assert desks.pick("push", NOW, (), "two", "green") is two
+    assert desks.pick("push", NOW, (), None, "blue") is other
+    assert desks.parts("push", NOW) == {"one": 1.0, "two": 0.0, "other": 1.0}
+    assert desks.alternatives(one, NOW)
+    assert not desks.alternatives(other, NOW)
+    dies(other, NOW)
+    assert desks.pick("push", NOW, (), None, "blue") == Wait("down", other.breaker.until)
+    assert desks.pick("push", NOW, (), None, "green") is two
