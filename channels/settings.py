@@ -28,9 +28,11 @@ class Common(Struct, frozen=True, kw_only=True):
     timeout: Seconds = 10.0
     """Seconds that one send may take."""
     weight: Annotated[int, Meta(ge=0, le=1000)] | None = None
-    """Share of the channel's messages beside the weights of the others; None: in order of preference."""
+    """Share of the channel's messages beside the weights of the others; 0: only when none of the others can. None: in
+    order of preference, or 1 where another provider of the channel has a weight."""
     doubts: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
-    """Doubtful sends a minute, and twice as many unresolved since it was last trusted, after which it is paused."""
+    """Doubtful sends in a minute, per worker, after which it is left alone for a while; never fewer than a twentieth of
+    what is sent in that minute."""
     receipts: Literal["none", "callback"] | None = None
     """Whether reports of delivery follow; None: what is true of the kind."""
 

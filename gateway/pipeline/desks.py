@@ -14,7 +14,7 @@ from gateway.pipeline.shares import next_share, parts, turn
 TOKEN_LIFE_MS = 100
 """A granted message of the rate that is not used at once is not saved up: rates hold over every second."""
 PARK_AT_LEAST_MS = 250
-SPREAD_MOST_MS = MINUTE
+SPREAD_MOST_MS = 2 * MINUTE
 """Who waits for a provider that is down is not told to wait longer than this after the others."""
 FIRST_GUESS_MS = 100
 """how long a send is thought to take before one has been seen"""

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from channels.contract import TOO_LATE, Accepted, Facts, InDoubt, Message, Outcome, Refused, Unavailable
-from gateway.pipeline.breaker import FAILURES_IN_A_ROW, PAUSES
+from gateway.pipeline.breaker import CANARIES, FAILURES_IN_A_ROW, PAUSES
 from gateway.pipeline.desks import SILENT_FROM, SILENT_MS, SPREAD_MOST_MS, Desk, Desks, Wait
 from gateway.pipeline.shares import PROBE
 
@@ -102,6 +102,19 @@ def test_the_next_one_takes_over_when_the_first_is_down_and_the_first_comes_back
     assert desks.alternatives(other, back)
 
 
+def test_doubts_in_a_row_count_like_failures_and_a_desk_that_answers_is_trusted_again() -> None:
+    sick = desk()
+    for _ in range(FAILURES_IN_A_ROW):
+        sends(sick, LOST, NOW)
+    assert (sick.breaker.state, sick.breaker.why) == ("open", "doubts")
+    back = sick.breaker.until
+    for _ in range(2 * CANARIES - 1):
+        assert sick.breaker.state != "closed"
+        sends(sick, TOOK, back)
+    assert sick.breaker.state == "closed"
+    assert sick.room(back) == sick.slots
+
+
 def test_a_pause_is_over_for_a_clock_that_was_put_back() -> None:
     sick = desk()
     dies(sick, NOW)
@@ -110,7 +123,7 @@ def test_a_pause_is_over_for_a_clock_that_was_put_back() -> None:
 
 
 def test_those_who_wait_for_a_provider_come_back_one_behind_the_other_and_not_as_a_herd() -> None:
-    sick = desk(slots=10)
+    sick = desk(slots=4)
     dies(sick, NOW)
     desks = Desks({"sms": [sick]})
     waits = [desks.pick("sms", NOW, (), None) for _ in range(10_000)]
@@ -187,8 +200,19 @@ def test_a_provider_that_is_down_is_not_the_one_that_others_are_slow_beside() ->
     dies(dead, NOW)
     for step in range(30):
         sends(slow, TOOK, NOW + step * 1000, took_ms=4_000)
-        assert desks.pick("sms", NOW + step * 100, (), "dead") is slow
+        desks.pick("sms", NOW + step * 1000, (), None)
     assert slow.share == 1.0
+
+
+def test_nor_is_one_of_which_nothing_was_heard_lately() -> None:
+    slow, resting = desk("slow", slots=999), desk("resting", slots=999)
+    desks = Desks({"sms": [slow, resting]})
+    resting.learn(TOOK, NOW, took_ms=1)
+    for step in range(30):
+        now = NOW + 2 * 60_000 + step * 1000
+        sends(slow, TOOK, now, took_ms=4_000)
+        desks.pick("sms", now, (), None)
+    assert slow.share == 1 - PROBE, "enough for the other to be measured, and no more"
 
 
 def test_a_silent_provider_gets_nothing_more_until_something_is_heard() -> None:

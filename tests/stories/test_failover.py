@@ -124,7 +124,7 @@ async def test_when_a_dies_under_load_b_takes_over_and_a_comes_back_by_a_canary_
             await town.under_load(lambda: len(b.log) >= before + 500)
             assert b.log[before + 100]["at"] - died < TAKES_OVER_S
             asked = len(a.arrivals)
-            await town.under_load(lambda: now() - died > 6)
+            await town.under_load(lambda: now() - died > 4)
             assert len(a.arrivals) - asked <= 10, "a provider that is down is asked by canaries alone"
             a.rule = None
             if death == "refused":
