@@ -201,6 +201,8 @@ def _report_of_earlier(
     contact: Literal["keep", "delivered"] = "delivered" if attempt.fate == "undelivered" else "keep"
     if receipt.status == "undelivered" and attempt.fate != "undelivered" and attempt.reached is None:
         attempt.fate = "undelivered"
+        if track.state == "presumed":
+            return Step(contact="not_delivered")
         said = _say_undelivered(job, track, attempt, reminder, receipt, final=False)
         return Step(receipts=[said], contact="not_delivered")
     if receipt.status != "delivered" or attempt.reached is not None:

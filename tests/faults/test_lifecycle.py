@@ -133,6 +133,31 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.tracks("sent", "in_doubt"))
     @rule(data=st.data())
+    def a_silence_is_over(self, data: Any) -> None:
+        _, track = self.any_track(data, "sent", "in_doubt")
+        attempt, before = track.attempt, track.state
+        if lifecycle.go_on(track, self.reminder):
+            assert (track.state, track.attempt, track.earlier[-1]) == ("ready", None, attempt)
+        else:
+            assert (track.state, track.attempt) == (before, attempt)
+
+    @precondition(lambda self: any(track.earlier for track in self.job.tracks))
+    @rule(data=st.data(), status=st.sampled_from(["sent", "delivered", "undelivered", "unknown"]))
+    def a_report_of_an_earlier_message_comes(self, data: Any, status: Any) -> None:
+        index, track = data.draw(st.sampled_from([(i, t) for i, t in enumerate(self.job.tracks) if t.earlier]))
+        attempt, before = data.draw(st.sampled_from(track.earlier)), track.state
+        receipt = ProviderReceipt(provider="p", reference=attempt.reference, status=status, at=self.now)
+        step = lifecycle.report(self.job, track, attempt, self.reminder, receipt)
+        if before in ("open", "ended"):
+            assert track.state == before
+            assert all(said.status == "undelivered" and not said.final for said in step.receipts)
+        elif status == "delivered" and attempt.reached == self.now:
+            assert track.state == "ended", "who was reached is written to no more"
+        assert step.contact != "take_back"
+        self.tell(index, step.receipts)
+
+    @precondition(lambda self: self.tracks("sent", "in_doubt"))
+    @rule(data=st.data())
     def the_horizon_passes(self, data: Any) -> None:
         index, track = self.any_track(data, "sent", "in_doubt")
         self.tell(index, lifecycle.presume(self.job, track, self.reminder, self.now))
@@ -150,6 +175,9 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), status=st.sampled_from(["suppressed", "expired", "cancelled", "rejected"]))
     def it_ends_unsent(self, data: Any, status: Any) -> None:
         index, track = self.any_track(data, "ready", "waiting")
+        if lifecycle.go_back(track):
+            assert track.state in ("sent", "in_doubt"), "what was sent ends by what is known of it"
+            return
         reason = Reason(code="x", message="x")
         self.tell(index, [lifecycle.end(self.job, track, self.reminder, status, self.now, reason, None)])
 
@@ -189,6 +217,7 @@ class Life(RuleBasedStateMachine):
             if track.state in ("open", "in_doubt", "sent", "presumed"):
                 assert track.attempt is not None
                 assert track.attempt.reference in self.contacts
+            assert all(attempt.reference in self.contacts for attempt in track.earlier)
 
     @invariant()
     def nothing_that_goes_on_is_forgotten(self) -> None:

@@ -217,17 +217,21 @@ class World:
         return folder
 
     def configure(self, channels: Mapping[str, Any] | None = None, **sections: Any) -> Path:
-        """Writes the configuration; sandboxes everywhere unless channels say otherwise, and quick retries."""
+        """Writes the configuration; sandboxes everywhere unless channels say otherwise, and quick retries.
+        `fallback_after` is given by channel."""
         providers = channels or {
             channel: [{"name": f"box-{channel}", "kind": "sandbox", "receipt_ms": 20}]
             for channel in ("sms", "email", "push")
         }
-        policies = sections.pop("policies", None) or self.policy()
+        policies, silence = sections.pop("policies", None) or self.policy(), sections.pop("fallback_after", {})
         document = {
             "redis": {"url": self.url, "prefix": self.prefix},
             "defaults": {"jurisdiction": "DE", "locale": "en"},
             "policies": str(policies), "templates": str(ROOT / "templates"),
-            "channels": {channel: {"providers": listed} for channel, listed in providers.items()},
+            "channels": {
+                channel: {"providers": listed} | ({"fallback_after": silence[channel]} if channel in silence else {})
+                for channel, listed in providers.items()
+            },
             "retry": {"first": "200ms", "most": "1s"}, "log": {"level": "warning"},
         }  # fmt: skip
         for name, section in sections.items():
