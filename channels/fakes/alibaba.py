@@ -1,0 +1,98 @@
+"""A Dysms that speaks its wire: checks the signature by itself, takes messages, refuses by code, and reports unsigned.
+
+A deed that begins with `isv.`, `isp.` or another letter of a code is that business code, with HTTP 200.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp import web
+
+from channels.fakes.wire import HttpFake, main
+
+
+class FakeAlibaba(HttpFake):
+    """`callback` is the address that receipts go to after an acceptance, None for none; `answers` keeps what it said.
+    `report_code` None is a delivery, else the err_code of a failure."""
+
+    def __init__(self, rate: float = 0.0, seed: int = 0, *, key: str = "AK1", secret: str = "hush-hush-hush") -> None:
+        super().__init__(rate, seed)
+        self.key, self.secret = key, secret
+        self.callback: str | None = None
+        self.report_code: str | None = None
+        self.answers: list[tuple[int, str]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/", self.create)]
+
+    def refusal(self, status: int) -> tuple[int, Any]:
+        return status, {"Code": f"Http{status}", "Message": "refused", "RequestId": "r"}
+
+    async def create(self, request: web.Request) -> web.StreamResponse:
+        query = dict(request.query)
+        if not self.genuine(request, query):
+            return web.json_response({"Code": "SignatureDoesNotMatch", "Message": "no", "RequestId": "r"}, status=400)
+        record = query | {"reference": query.get("OutId", ""), "biz_id": f"biz-{self.seen}"}
+        return await self.answer(request, record, (200, {"Code": "OK", "Message": "OK", "BizId": record["biz_id"]}))
+
+    def genuine(self, request: web.Request, query: dict[str, str]) -> bool:
+        """The provider's own reckoning of the signature, written apart from ours."""
+        given = request.headers.get("Authorization", "")
+        names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        pairs = sorted((quote(k, safe="-_.~"), quote(v, safe="-_.~")) for k, v in query.items())
+        canonical = "\n".join(
+            [request.method, "/", "&".join(f"{k}={v}" for k, v in pairs)]
+            + [f"{name}:{request.headers.get(name, '').strip()}" for name in names]
+            + ["", ";".join(names), request.headers.get("x-acs-content-sha256", "")]
+        )
+        text = "ACS3-HMAC-SHA256\n" + hashlib.sha256(canonical.encode()).hexdigest()
+        signature = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return f"Credential={self.key}," in given and given.endswith(f"Signature={signature}")
+
+    def taken(self, record: dict[str, Any]) -> None:
+        super().taken(record)
+        if self.callback:
+            task = asyncio.get_running_loop().create_task(self.report(record))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def report(self, record: dict[str, Any]) -> None:
+        """Posts one SmsReport."""
+        await self._post([
+            {
+                "phone_number": record["PhoneNumbers"], "send_time": "2026-11-23 12:00:00",
+                "report_time": "2026-11-23 12:00:03", "success": self.report_code is None,
+                "err_code": self.report_code or "DELIVERED", "err_msg": "-", "sms_size": "1",
+                "biz_id": record["biz_id"], "out_id": record["OutId"],
+            }
+        ])  # fmt: skip
+
+    async def reply(self, phone: str, text: str) -> None:
+        """Posts one SmsUp."""
+        await self._post([
+            {
+                "phone_number": phone, "send_time": "2026-11-23 12:01:00", "content": text, "sign_name": "示例银行",
+                "dest_code": "100", "sequence_id": 7,
+            }
+        ])  # fmt: skip
+
+    async def _post(self, document: list[dict[str, Any]]) -> None:
+        assert self.callback is not None
+        body = json.dumps(document).encode()
+        async with aiohttp.ClientSession() as session, session.post(self.callback, data=body) as answer:
+            self.answers.append((answer.status, await answer.text()))
+
+    async def _break(self, request: web.Request, deed: str) -> web.StreamResponse:
+        if deed in ("reset", "hang", "half", "not-http"):
+            return await super()._break(request, deed)
+        return web.json_response({"Code": deed, "Message": "refused", "RequestId": "r"})
+
+
+if __name__ == "__main__":
+    main(FakeAlibaba)
