@@ -121,6 +121,12 @@ class Office:
         """What the housekeeping of the gateway would delete if nothing were kept for anybody."""
         return await trim(self.store, self.keys.receipts, SystemClock().now() + DAY)
 
+    async def failed(self, count: int, name: str = "cards") -> None:
+        """Until so many failures were understood; the producer knows of them a little earlier."""
+        async with asyncio.timeout(10):
+            while self.attempts("failed", name) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     def attempts(self, outcome: str, name: str = "cards") -> float:
         labels = {"endpoint": name, "outcome": outcome}
         return self.registry.get_sample_value("gateway_endpoint_deliveries_total", labels) or 0.0
