@@ -19,6 +19,7 @@ from channels.settings import Common, Kind
 KINDS: dict[str, str] = {
     "twilio": "channels.sms.twilio",
     "alibaba": "channels.sms.alibaba",
+    "tencent": "channels.sms.tencent",
     "smtp": "channels.email.smtp",
     "fcm": "channels.push.fcm",
     "call": "channels.call",
