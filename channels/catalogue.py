@@ -22,6 +22,7 @@ KINDS: dict[str, str] = {
     "tencent": "channels.sms.tencent",
     "smtp": "channels.email.smtp",
     "fcm": "channels.push.fcm",
+    "webpush": "channels.push.webpush",
     "call": "channels.call",
     "sandbox": "channels.sandbox",
     "null": "channels.null",
