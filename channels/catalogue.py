@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "smtp": "channels.email.smtp",
     "fcm": "channels.push.fcm",
     "webpush": "channels.push.webpush",
+    "smpp": "channels.sms.smpp",
     "http": "channels.described",
     "call": "channels.call",
     "sandbox": "channels.sandbox",
