@@ -62,11 +62,20 @@ class Http:
         self, url: URL, body: bytes, timeout: float, headers: Mapping[str, str] | None = None
     ) -> Answer | Unavailable | InDoubt:
         """Writes the request at most once; follows no redirect. 429, 503, 3xx and other 5xx are already outcomes."""
+        return await self._request("POST", url, body, timeout, headers)
+
+    async def get(self, url: URL, timeout: float) -> Answer | Unavailable | InDoubt:
+        """Reads what lies at an address, on the same terms."""
+        return await self._request("GET", url, None, timeout, None)
+
+    async def _request(
+        self, method: str, url: URL, body: bytes | None, timeout: float, headers: Mapping[str, str] | None
+    ) -> Answer | Unavailable | InDoubt:
         if self._session is None:
             return Unavailable("not_started", "the provider is not started or already closed")
         try:
-            async with self._session.post(
-                url, data=body, headers=headers, timeout=_limits(timeout), allow_redirects=False
+            async with self._session.request(
+                method, url, data=body, headers=headers, timeout=_limits(timeout), allow_redirects=False
             ) as response:
                 answer = Answer(response.status, response.headers, await _body(response.content))
         except (
