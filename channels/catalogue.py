@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "alibaba": "channels.sms.alibaba",
     "tencent": "channels.sms.tencent",
     "smtp": "channels.email.smtp",
+    "ses": "channels.email.ses",
     "fcm": "channels.push.fcm",
     "webpush": "channels.push.webpush",
     "smpp": "channels.sms.smpp",
