@@ -7,13 +7,14 @@ import asyncio
 import hashlib
 import hmac
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from aiohttp import web
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import REGISTERED, HttpFake
 
 
 class FakeAlibaba(HttpFake):
@@ -30,6 +31,13 @@ class FakeAlibaba(HttpFake):
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/", self.create)]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        text = REGISTERED.format("${name}", "${due}", "${amount}", "${days}", "${phone}")
+        return {
+            "name": "sms", "kind": "alibaba", "access_key_id": self.key, "access_key_secret": self.secret,
+            "templates": [{"code": "SMS_1", "sign": "示例银行", "text": text}], "base_url": self.url,
+        }  # fmt: skip
 
     def refusal(self, status: int) -> tuple[int, Any]:
         return status, {"Code": f"Http{status}", "Message": "refused", "RequestId": "r"}
@@ -94,5 +102,4 @@ class FakeAlibaba(HttpFake):
         return web.json_response({"Code": deed, "Message": "refused", "RequestId": "r"})
 
 
-if __name__ == "__main__":
-    main(FakeAlibaba)
+FAKE = FakeAlibaba

@@ -1,7 +1,7 @@
 """An FCM that speaks its wire: grants access tokens for correctly signed assertions, takes pushes, refuses by code.
 
-A deed that is not a number or one of `wire`'s is an FcmError, e.g. `UNREGISTERED`. Runs alone as
-`channels.fakes.twilio` does; `credentials(folder)` writes a key file that points here.
+A deed that is not a number or one of `wire`'s is an FcmError, e.g. `UNREGISTERED`. `credentials(folder)`
+writes a key file that points here.
 """
 
 import json
@@ -14,7 +14,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake
 
 STATUS = {
     "UNREGISTERED": (404, "NOT_FOUND"),
@@ -41,6 +41,9 @@ class FakeFcm(HttpFake):
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/token", self.token), web.post("/v1/projects/{project}/messages:send", self.create)]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        return {"name": "push", "kind": "fcm", "credentials": self.credentials(folder), "base_url": self.url}
 
     def credentials(self, folder: Path) -> str:
         """Writes a service account's key file and gives its path."""
@@ -99,5 +102,4 @@ def _pem() -> str:
     return _key().private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
-if __name__ == "__main__":
-    main(FakeFcm)
+FAKE = FakeFcm

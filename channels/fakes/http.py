@@ -6,12 +6,13 @@ Deeds are statuses or those of `wire`; a word in capitals (`BAD_NUMBER`, `QUOTA`
 import hashlib
 import hmac
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake
 
 
 class FakeHouse(HttpFake):
@@ -21,6 +22,16 @@ class FakeHouse(HttpFake):
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/v2/send", self.create)]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        return {
+            "name": "house", "kind": "http", "url": f"{self.url}/v2/send",
+            "auth": {"type": "bearer", "token": self.token},
+            "body": {"to": "{to}", "text": "{text}", "ref": "{reference}"},
+            "accepted": {"status": [202], "id": "/message/id"},
+            "refused": {"status": [422], "code": "/error/code", "message": "/error/text", "later": ["QUOTA"],
+                        "address": ["BAD_NUMBER"], "opted_out": ["STOPPED"]},
+        }  # fmt: skip
 
     def refusal(self, status: int) -> tuple[int, Any]:
         return status, {"error": {"code": f"H{status}", "text": "refused"}}
@@ -47,5 +58,4 @@ class FakeHouse(HttpFake):
         return web.json_response({"error": {"code": deed, "text": "refused"}}, status=422)
 
 
-if __name__ == "__main__":
-    main(FakeHouse)
+FAKE = FakeHouse

@@ -9,6 +9,7 @@ import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.x509.oid import NameOID
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake
 
 TOPIC = "arn:aws:sns:eu-central-1:1:events"
 STATUS = {"TooManyRequestsException": 429, "NotFoundException": 404, "AccessDeniedException": 403}
@@ -39,6 +40,11 @@ class FakeSes(HttpFake):
             web.get("/SimpleNotificationService.pem", self.certificate),
             web.get("/confirm", self.confirm),
         ]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        return {"name": "email", "kind": "ses", "region": "eu-central-1", "access_key_id": self.key,
+                "secret_access_key": self.secret, "from": "Example Bank <notice@example.com>", "topic_arn": TOPIC,
+                "base_url": self.url, "sns_host": self.url.removeprefix("http://")}  # fmt: skip
 
     def refusal(self, status: int) -> tuple[int, Any]:
         return status, {"message": "refused"}
@@ -131,5 +137,4 @@ def _certificate() -> x509.Certificate:
     return made.sign(_key(), hashes.SHA256())
 
 
-if __name__ == "__main__":
-    main(FakeSes)
+FAKE = FakeSes

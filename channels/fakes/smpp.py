@@ -10,11 +10,11 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from smpp34 import DeliverSm, SubmitSm, decode
 
-from channels.fakes.wire import main
 from channels.sms.smpp_text import text_of
 
 HEADER = struct.Struct(">IIII")
@@ -49,6 +49,10 @@ class FakeSmsc:
         finally:
             server.close()
             self.cut()
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        return {"name": "sms", "kind": "smpp", "host": "127.0.0.1", "port": self.port, "system_id": "bank",
+                "password": self.password, "from": "10690"}  # fmt: skip
 
     def cut(self) -> None:
         """Breaks every connection, as a restart does."""
@@ -132,5 +136,4 @@ def _answer(writer: asyncio.StreamWriter, command: int, status: int, number: int
     writer.write(HEADER.pack(HEADER.size + len(body), command | 0x80000000, status, number) + body)
 
 
-if __name__ == "__main__":
-    main(FakeSmsc)
+FAKE = FakeSmsc

@@ -2,7 +2,7 @@
 
 `script` holds (stage, deed) for the next transactions, in order: stages are MAIL, RCPT, DATA (the command) and DOT (the
 end of the message); a deed is a reply such as `550 5.1.1 no such user`, or `drop`, `hang`, `garbage`, and at DOT also
-`took-drop` and `took-hang`. Then `rule(stage, value)` is asked. `python -m channels.fakes.smtp --port N` runs alone.
+`took-drop` and `took-hang`. Then `rule(stage, value)` is asked.
 """
 
 import asyncio
@@ -11,11 +11,10 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
-
-from channels.fakes.wire import main
 
 
 class Mail(NamedTuple):
@@ -58,6 +57,10 @@ class FakeSmtp:
             server.close()
             self.hang_up()
             await asyncio.sleep(0.02)
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        return {"name": "email", "kind": "smtp", "host": "127.0.0.1", "port": self.port, "tls": "none",
+                "from": "Example Bank <notice@example.com>"}  # fmt: skip
 
     def hang_up(self) -> None:
         """Cuts all connections, as a relay does with idle ones."""
@@ -142,5 +145,4 @@ class _Server(SMTP):
         return "what?" if deed == "garbage" else deed
 
 
-if __name__ == "__main__":
-    main(FakeSmtp)
+FAKE = FakeSmtp

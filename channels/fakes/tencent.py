@@ -9,12 +9,13 @@ import hashlib
 import hmac
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import REGISTERED, HttpFake
 
 
 class FakeTencent(HttpFake):
@@ -32,6 +33,13 @@ class FakeTencent(HttpFake):
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/", self.create)]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        text = REGISTERED.format("{1}", "{2}", "{3}", "{4}", "{5}")
+        return {
+            "name": "sms", "kind": "tencent", "secret_id": self.secret_id, "secret_key": self.key, "app_id": "1400",
+            "templates": [{"code": "1", "sign": "示例银行", "text": text}], "base_url": self.url,
+        }  # fmt: skip
 
     def refusal(self, status: int) -> tuple[int, Any]:
         return status, {"error": "refused"}
@@ -101,5 +109,4 @@ def _error(code: str) -> dict[str, Any]:
     return {"Response": {"Error": {"Code": code, "Message": "x"}, "RequestId": "r"}}
 
 
-if __name__ == "__main__":
-    main(FakeTencent)
+FAKE = FakeTencent

@@ -1,18 +1,18 @@
 """A Twilio that speaks its wire: checks Basic auth, takes messages, refuses by code, calls back with real signatures.
 
-A deed of five digits is a Twilio error code. `python -m channels.fakes.twilio --port N --fault-rate 0.1 --seed 1`
-serves `GET /__log`, the accepted messages as JSON lines.
+A deed of five digits is a Twilio error code. `GET /__log` gives the accepted messages as JSON lines.
 """
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 from twilio.request_validator import RequestValidator
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake
 
 STATUS_OF_CODE = {20003: 401, 20404: 404, 20429: 429, 20500: 500}
 
@@ -37,6 +37,10 @@ class FakeTwilio(HttpFake):
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/2010-04-01/Accounts/{account}/Messages.json", self.create)]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        return {"name": "sms", "kind": "twilio", "account_sid": self.account, "auth_token": self.token,
+                "from": "+15005550006", "base_url": self.url}  # fmt: skip
 
     def refusal(self, status: int) -> tuple[int, Any]:
         code = (
@@ -94,5 +98,4 @@ async def _post(url: str, form: dict[str, str], signature: str) -> int | None:
         return None
 
 
-if __name__ == "__main__":
-    main(FakeTwilio)
+FAKE = FakeTwilio

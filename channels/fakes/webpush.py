@@ -16,7 +16,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from channels.fakes.wire import HttpFake, main
+from channels.fakes.wire import HttpFake
 
 _POINT = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
@@ -31,6 +31,11 @@ class FakeWebPush(HttpFake):
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/push/{name}", self.push)]
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        host = self.url.removeprefix("http://")
+        return {"name": "push", "kind": "webpush", "private_key_file": self.vapid(folder),
+                "subject": "mailto:ops@example.com", "services": [host]}  # fmt: skip
 
     def subscription(self, name: str = "s1") -> dict[str, Any]:
         """What a browser hands out for this service."""
@@ -90,5 +95,4 @@ def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-if __name__ == "__main__":
-    main(FakeWebPush)
+FAKE = FakeWebPush

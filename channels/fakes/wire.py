@@ -12,18 +12,23 @@ A deed is one word. `script` holds deeds for the next requests, then `rule` is a
 | not-http                  | no    | bytes that are no HTTP                      |
 """
 
-import argparse
 import asyncio
 import json
 import random
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
 
+REGISTERED = (
+    "{0}您好，您应于{1}还款的{2}已逾期{3}天，请您尽快安排还款。"
+    "如已还款请忽略本条；如有困难或疑问，请致电{4}。拒收请回复T"
+)
+"""What `overdue_reminder` says in zh-CN, as a template that a Chinese provider could have registered."""
 CHANCES = ("429", "503", "500", "took-reset", "reset", "garbage")
 
 
@@ -45,6 +50,10 @@ class HttpFake:
         self._lots = random.Random(seed)
 
     def routes(self) -> list[web.RouteDef]:
+        raise NotImplementedError
+
+    def entry(self, folder: Path) -> dict[str, Any]:
+        """The entry of a configuration that sends here; keys that are files are written into `folder`."""
         raise NotImplementedError
 
     def refusal(self, status: int) -> tuple[int, Any]:
@@ -138,23 +147,3 @@ def threaded(fake: Any) -> Iterator[Any]:
     finally:
         loops[0].call_soon_threadsafe(done.set)
         thread.join(5)
-
-
-def main(make: Callable[[float, int], Any]) -> None:
-    """Serves until interrupted; prints nothing."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--fault-rate", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds before every answer")
-    options = parser.parse_args()
-    fake = make(options.fault_rate, options.seed)
-    fake.delay = options.delay
-
-    async def run(serve: AbstractAsyncContextManager[Any]) -> None:
-        async with serve:
-            await asyncio.Event().wait()
-
-    with suppress(KeyboardInterrupt):
-        asyncio.run(run(fake.serve(options.port, options.host)))

@@ -11,12 +11,28 @@ import structlog
 
 from gateway import logs
 from gateway.app import Undrained, Unfit
-from gateway.cli import cases, check, dead, demo, endpoints, explain, judge, preview, run, segments, send, simulate
+from gateway.cli import (
+    cases,
+    check,
+    dead,
+    demo,
+    endpoints,
+    explain,
+    judge,
+    preview,
+    run,
+    sandbox_provider,
+    segments,
+    send,
+    simulate,
+)
 from gateway.cli.terminal import Quit, complain
 from gateway.store.embedded import EmbeddedError
 
 # One line each, in the order of `--help`. A command registers its own arguments and sets `run`.
-COMMANDS = (demo, run, check, send, explain, cases, simulate, dead, endpoints, judge, preview, segments)
+COMMANDS = (
+    demo, run, check, send, explain, cases, simulate, dead, endpoints, judge, preview, segments, sandbox_provider,
+)  # fmt: skip
 INTERRUPTED = 130
 
 

@@ -133,7 +133,7 @@ def test_every_status_in_the_table_is_certain(status: int) -> None:
 
 def test_a_key_that_is_none_is_a_fault(rig: Rig, tmp_path: Path) -> None:
     path = tmp_path / "not.pem"
-    path.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    path.write_text("not a key at all")
     for file in (str(path), str(tmp_path / "missing.pem")):
         [fault] = catalogue.faults("push", rig.settings | {"private_key_file": file})
         assert fault.key == "private_key_file"

@@ -53,7 +53,7 @@ def test_every_command_tells_what_it_does() -> None:
     for module in command.COMMANDS:
         name = module.__name__.rpartition(".")[2]
         assert module.__doc__ is not None
-        assert module.__doc__.startswith(f"`gateway {name}`: ")
+        assert module.__doc__.startswith(f"`gateway {name.replace('_', '-')}`: ")
 
 
 def test_a_reader_that_had_enough_is_no_traceback() -> None:

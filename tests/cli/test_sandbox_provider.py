@@ -1,0 +1,86 @@
+"""`gateway sandbox-provider`: a stranger's configuration sends to it as to the real thing."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from channels import catalogue
+from channels.contract import Accepted, PushTarget
+from channels.fakes.webpush import FakeWebPush
+from gateway.cli.sandbox_provider import kinds
+from tests.channels.contract import House, message
+
+TEXT = (
+    "【示例银行】李雷您好，您应于2026年11月20日还款的¥1,280.50已逾期3天，请您尽快安排还款。"
+    "如已还款请忽略本条；如有困难或疑问，请致电400-800-0000。拒收请回复T"
+)
+COMMAND = (str(Path(sys.executable).with_name("gateway")), "sandbox-provider")
+ADDRESSES = {"sms": "+8613800138000", "email": "li@example.com", "push": PushTarget("fcm", "dGVzdA")}
+
+
+async def started(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+    """The command, and what it printed before it began to serve."""
+    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    told = b""
+    async with asyncio.timeout(20):
+        while b"kind:" not in told or not told.endswith(b"\n"):
+            told += await process.stdout.read(4096)
+    return process, told.decode()
+
+
+def test_every_kind_that_sends_over_a_wire_has_one() -> None:
+    assert set(kinds()) == set(catalogue.KINDS) - {"call", "sandbox", "null"}
+
+
+@pytest.mark.parametrize("kind", sorted({"twilio", "alibaba", "tencent", "smpp", "smtp", "ses", "http", "fcm"}))
+async def test_the_entry_that_it_prints_sends_to_it(kind: str) -> None:
+    process, told = await started(kind)
+    try:
+        [(channel, section)] = yaml.safe_load(told)["channels"].items()
+        [entry] = section["providers"]
+        assert catalogue.faults(channel, entry) == []
+        provider = catalogue.build(channel, entry, House().lend())
+        await provider.start()
+        to: Any = ADDRESSES[channel]
+        seen = await provider.send(message(channel=channel, to=to, text=TEXT), 10)
+        await provider.close()
+        assert isinstance(seen, Accepted), seen
+        if "/__log" in told:
+            async with aiohttp.ClientSession() as session, session.get(told.split()[4]) as log:
+                assert message().reference in await log.text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def test_a_browsers_push_service_and_a_share_of_faults() -> None:
+    process, told = await started("webpush", "--fault-rate", "1", "--seed", "3")
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0
+    assert (
+        catalogue.faults("push", yaml.safe_load(told)["channels"]["push"]["providers"][0])[0].key == "private_key_file"
+    )
+    assert FakeWebPush(1.0, 3).deed({}) != "ok"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nonsense"], "KIND"),
+        (["twilio", "--fault-rate", "7"], "--fault-rate"),
+        (["fcm", "--callbacks", "x"], "--callbacks"),
+    ],
+)
+async def test_wrong_usage_is_one_line(arguments: list[str], word: str) -> None:
+    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert word in said.decode()
+    assert len(said.decode().splitlines()) == 1
