@@ -128,7 +128,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_key(tmp_path: Path) -> None
           fax: {}
         """
     known = dict(sentence.split(": ", 1) for sentence in faults(tmp_path, text))
-    assert known.pop("channels.sms.providers[1].kind").startswith("'smoke' is unknown; known are call, ")
+    assert known.pop("channels.sms.providers[1].kind").startswith("'smoke' is unknown; known are alibaba, ")
     assert known == {
         "redis.url": "this release does not support redis+cluster:// yet; use embedded, redis://, rediss:// or unix://",
         "redis.shards": "this release does not support more than 1 shard yet; leave it at 1",
