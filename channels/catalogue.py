@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "smtp": "channels.email.smtp",
     "ses": "channels.email.ses",
     "fcm": "channels.push.fcm",
+    "apns": "channels.push.apns",
     "webpush": "channels.push.webpush",
     "smpp": "channels.sms.smpp",
     "http": "channels.described",

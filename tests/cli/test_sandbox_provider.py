@@ -39,7 +39,7 @@ def test_every_kind_that_sends_over_a_wire_has_one() -> None:
     assert set(kinds()) == set(catalogue.KINDS) - {"call", "sandbox", "null"}
 
 
-@pytest.mark.parametrize("kind", sorted({"twilio", "alibaba", "tencent", "smpp", "smtp", "ses", "http", "fcm"}))
+@pytest.mark.parametrize("kind", sorted({"twilio", "alibaba", "tencent", "smpp", "smtp", "ses", "http", "fcm", "apns"}))
 async def test_the_entry_that_it_prints_sends_to_it(kind: str) -> None:
     process, told = await started(kind)
     try:
@@ -48,7 +48,7 @@ async def test_the_entry_that_it_prints_sends_to_it(kind: str) -> None:
         assert catalogue.faults(channel, entry) == []
         provider = catalogue.build(channel, entry, House().lend())
         await provider.start()
-        to: Any = ADDRESSES[channel]
+        to: Any = PushTarget("apns", "ab" * 32) if kind == "apns" else ADDRESSES[channel]
         seen = await provider.send(message(channel=channel, to=to, text=TEXT), 10)
         await provider.close()
         assert isinstance(seen, Accepted), seen
