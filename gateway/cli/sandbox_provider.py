@@ -69,5 +69,5 @@ def _told(kind: str, fake: Any, folder: Path) -> str:
     channel = kind_of(kind).facts.channel or "sms"
     document = {"channels": {channel: {"providers": [fake.entry(folder)]}}}
     text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
-    log = f"# what it took: {fake.url}/__log\n" if getattr(fake, "url", "") else ""
+    log = f"# what it took: {fake.url}/__log\n" if hasattr(fake, "routes") else ""
     return f"{log}{text}"
