@@ -232,6 +232,16 @@ class Inquirer(Protocol):
         nothing: absence is no evidence that it was not sent."""
 
 
+class Bounces(Protocol):
+    """Envelope senders that only the house can make (VERP)."""
+
+    def token(self, reference: str) -> str:
+        """What stands between `+` and `@` in the envelope sender of a message."""
+
+    def reference(self, address: str) -> str | None:
+        """The message that a bounce to this address is about; None if the house did not make it."""
+
+
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What the house lends to a provider when it is built."""
 
@@ -249,9 +259,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     """ms since the epoch"""
     unsubscribe: Callable[[Message], str | None] = lambda message: None
     """The address of the one-click unsubscription of a message (RFC 8058), None where none is offered."""
-    bounce_token: Callable[[Message], str | None] = lambda message: None
-    """What stands between `+` and `@` in the envelope sender of a message (VERP), so that its bounce proves itself;
-    None where no bounces are taken in."""
+    bounces: Bounces | None = None
+    """How bounces prove themselves; None where none are taken in."""
 
 
 class Fault(Struct, frozen=True):

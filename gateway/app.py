@@ -7,28 +7,24 @@ import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
-import msgspec
 import redis.asyncio as redis
 import structlog
 from msgspec import Struct
 
 from channels import catalogue
-from channels.contract import Channel, Listener, Message, Reply, Report, Surroundings
+from channels.contract import Channel, Surroundings
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
-from gateway.domain.tokens import Seal, Unsubscribed
+from gateway.doors import listen, mailbox, surroundings
 from gateway.endpoints.dispatcher import send_receipts
 from gateway.pipeline.desks import Desk, Desks
-from gateway.pipeline.files import digest
 from gateway.pipeline.housekeeping import keep_house
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.policies import Policies, PolicyError
-from gateway.pipeline.replies import take_reply, unsubscribe
 from gateway.pipeline.retry import Backoff
 from gateway.pipeline.view import House
 from gateway.pipeline.worker import Worker
@@ -44,7 +40,7 @@ from gateway.web.ops import Health
 from gateway.web.server import serve_web
 from gateway.web.webhooks import Webhooks
 
-ROLES = ("worker", "web", "ledger")
+ROLES = ("worker", "web", "bounces", "ledger")
 """The ledger has nothing to write yet: its role starts, and waits for the stop."""
 START_PAUSE_S = 0.5
 GARBAGE_EVERY = 20_000
@@ -109,39 +105,6 @@ def build_desks(config: Config, surroundings: Surroundings) -> Desks:
             )  # fmt: skip
             desks.setdefault(channel, []).append(desk)
     return Desks(desks)
-
-
-def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
-    """What the house lends to its providers."""
-
-    async def hand_over(task: bytes) -> str:
-        try:
-            entry: Any = await store.redis.xadd(store.keys.calls, {"call": task})
-        except redis.TimeoutError as error:
-            raise TimeoutError from error
-        except StoreError as error:
-            raise ConnectionError from error
-        return str(entry.decode())
-
-    async def report(report: Report) -> None:
-        try:
-            if isinstance(report, Reply):  # a stop is in force before whoever brought it is answered
-                await take_reply(store, report, clock.now())
-                return
-            await store.redis.xadd(store.keys.callbacks, {"report": msgspec.json.encode(report)})
-        except StoreError as error:
-            raise ConnectionError from error
-
-    public_url, seal = config.web.public_url, Seal(config.web.secrets)
-
-    def unsubscribe(message: Message) -> str | None:
-        who = Unsubscribed(digest(message.to), message.tenant, message.recipient_id)
-        token = seal.close(who, message.reference) if public_url else None
-        return f"{public_url}/u/{token}" if token else None
-
-    return Surroundings(
-        public_url=public_url, hand_over=hand_over, report=report, now=clock.now, unsubscribe=unsubscribe
-    )
 
 
 class Plant(Struct, frozen=True):
@@ -258,20 +221,25 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
             await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))
         if "worker" not in roles:
-            await _answer(config, url, health, webhooks, clock, stop)
+            await _answer(config, url, roles, health, webhooks, clock, stop)
             return
         async with plant(config, url, words, metrics, clock) as running:
             health.probe = running.troubles
-            _listen(webhooks, config, running.store, running.desks, clock)
+            listen(webhooks, config, running.store, running.desks, clock)
+            if "bounces" in roles:
+                await stack.enter_async_context(mailbox(config, running.store, clock))
             await run_plant(running, config, clock, metrics, stop, health)
 
 
 async def _answer(
-    config: Config, url: str, health: Health, webhooks: Webhooks, clock: Clock, stop: asyncio.Event
-) -> None:
-    """A process without a worker: takes callbacks in, and is ready while the store answers."""
+    config: Config, url: str, roles: tuple[str, ...], health: Health, webhooks: Webhooks, clock: Clock,
+    stop: asyncio.Event,
+) -> None:  # fmt: skip
+    """A process without a worker: takes callbacks and bounces in, and is ready while the store answers."""
+    if roles == ("bounces",) and config.bounces is None:
+        raise Unfit(["bounces: is null, so that the role `bounces` has nothing to do; name a port and secrets"])
     store = Store(client(url), Keys(config.redis.prefix))
-    _listen(webhooks, config, store, build_desks(config, surroundings(config, store, clock)), clock)
+    listen(webhooks, config, store, build_desks(config, surroundings(config, store, clock)), clock)
 
     async def troubles() -> list[str]:
         try:
@@ -282,26 +250,13 @@ async def _answer(
 
     health.probe, health.state = troubles, "ready"
     try:
-        await stop.wait()
+        async with AsyncExitStack() as stack:
+            if "bounces" in roles:
+                await stack.enter_async_context(mailbox(config, store, clock))
+            await stop.wait()
     finally:
         health.state = "draining"
         await store.redis.aclose()
-
-
-def _listen(webhooks: Webhooks, config: Config, store: Store, desks: Desks, clock: Clock) -> None:
-    listeners = {desk.name: desk.provider for desk in desks if isinstance(desk.provider, Listener)}
-    webhooks.open(listeners, surroundings(config, store, clock).report)
-    seal = Seal(config.web.secrets)
-
-    async def act(token: str) -> None:
-        who = seal.open(token)
-        if who is not None:
-            try:
-                await unsubscribe(store, who, clock.now())
-            except StoreError as error:
-                raise ConnectionError from error
-
-    webhooks.unsubscribe.open(lambda token: seal.open(token) is not None, act)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

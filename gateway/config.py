@@ -115,6 +115,15 @@ class Web(_Discreet, frozen=True, kw_only=True):
     """seal the links in messages; the first seals, any opens"""
 
 
+class Bounces(_Discreet, frozen=True, kw_only=True):
+    """Where bounces of emails are taken in; the first secret signs envelope senders, any of them proves."""
+
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)]
+    protocol: Literal["lmtp", "smtp"] = "lmtp"
+    secrets: Annotated[tuple[Annotated[str, Meta(min_length=16)], ...], Meta(min_length=1)]
+
+
 class Defaults(Struct, frozen=True, kw_only=True):
     locale: Annotated[str, parsed(_locale)]
     jurisdiction: Annotated[str, parsed(_jurisdiction)]
@@ -169,6 +178,7 @@ class Config(_Discreet, frozen=True, kw_only=True):
     redis: Redis
     ledger: Ledger
     web: Web
+    bounces: Bounces | None
     defaults: Defaults
     templates: Path
     policies: Path

@@ -98,6 +98,8 @@ def _value(kind: Any, given: object, path: str, found: list[Fault]) -> Any:
             return parse(given)
         if isinstance(kind, type) and issubclass(kind, Struct):
             return read(kind, given, path, found)
+        if (optional := _optional_struct(kind)) is not None:
+            return None if given is None else read(optional, given, path, found)
         if (item := _struct_of_list(kind)) and isinstance(given, list):
             return tuple(read(item, entry, under(path, index), found) for index, entry in enumerate(given))
         if kind is Path:
@@ -121,6 +123,13 @@ def _parser(kind: Any) -> Callable[[Any], Any] | None:
             parse: Callable[[Any], Any] = note.extra["parse"]
             return parse
     return None
+
+
+def _optional_struct(kind: Any) -> type[Struct] | None:
+    """The struct of a field that may also be null."""
+    parts = get_args(kind) if get_origin(kind) is types.UnionType else ()
+    structs = [part for part in parts if isinstance(part, type) and issubclass(part, Struct)]
+    return structs[0] if structs and type(None) in parts else None
 
 
 def _struct_of_list(kind: Any) -> type[Struct] | None:

@@ -58,3 +58,8 @@ def named(text: str) -> tuple[str, Mailbox] | None:
     name, opening, rest = text.rpartition("<")
     found = mailbox(rest.removesuffix(">").strip()) if not opening or rest.endswith(">") else None
     return None if found is None else (name.strip().strip('"'), found)
+
+
+def xtext(text: str) -> str:
+    """A value as DSN's options carry it (RFC 3461, 4): `+`, `=` and what is no visible ASCII in hexadecimal."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else "".join(f"+{b:02X}" for b in c.encode()) for c in text)

@@ -46,25 +46,24 @@ class Letterhead(Struct, frozen=True):
     domain: str
     """Of the Message-ID."""
     unsubscribe: str | None = None
-    """https prefix of one-click unsubscription (RFC 8058); the message's reference is appended."""
+    """https prefix of one-click unsubscription (RFC 8058) elsewhere; the message's reference is appended."""
 
     def message_id(self, reference: str) -> str:
         """The same for every look at the same attempt, so that a bounce finds it."""
         return f"<{reference}@{self.domain}>"
 
-    def write(self, message: Message, to: Mailbox) -> bytes:
-        """The whole message with CRLF line ends. Raises UnsafeHeaderError where the head is not the expected one."""
+    def write(self, message: Message, to: Mailbox, unsubscribe: str | None = None) -> bytes:
+        """The whole message with CRLF line ends; `unsubscribe` is its own link, before that of the letterhead. Raises
+        UnsafeHeaderError where the head is not the expected one."""
         head = (
             f"From: {self.sender}\r\nTo: {to}\r\nSubject: {encoded(message.title or '')}\r\n"
             f"Date: {_date(message.admitted_at // 1000)}\r\nMessage-ID: {self.message_id(message.reference)}\r\n"
             "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n"
         )
         names: tuple[str, ...] = _HEAD
-        if self.unsubscribe:
-            head += (
-                f"List-Unsubscribe: <{self.unsubscribe}{message.reference}>\r\n"
-                "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-            )
+        link = unsubscribe or (self.unsubscribe and self.unsubscribe + message.reference)
+        if link:
+            head += f"List-Unsubscribe: <{link}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
             names += _LIST
         text = _part("plain", message.text)
         if message.html is None:

@@ -132,7 +132,7 @@ class Ses:
             raise ValueError("`from` is not a mail address")
         name, self._from = author
         self._letterhead = Letterhead(sender(name, self._from), self._from.domain)
-        self._settings, self._now = settings, surroundings.now
+        self._settings, self._now, self._unsubscribe = settings, surroundings.now, surroundings.unsubscribe
         base = settings.base_url or f"https://email.{settings.region}.amazonaws.com"
         self._url = URL(base.rstrip("/") + PATH)
         self._http = Http(concurrency=settings.concurrency, now=surroundings.now)
@@ -150,7 +150,7 @@ class Ses:
         if message.expires_at <= now:
             return Unavailable(TOO_LATE, "the lawful window has closed")
         try:
-            raw = self._letterhead.write(message, to)
+            raw = self._letterhead.write(message, to, self._unsubscribe(message))
         except UnsafeHeaderError as error:
             return Refused("unsafe_header", str(error))
         body = msgspec.json.encode(self._document(message, str(to), raw))

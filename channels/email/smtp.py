@@ -8,16 +8,21 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from email.parser import BytesHeaderParser
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from aiosmtplib import SMTPException, SMTPResponse, SMTPResponseException, SMTPServerDisconnected
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from channels.contract import (
     TOO_LATE,
     Accepted,
+    Callback,
     Facts,
     Fault,
+    Heard,
     InDoubt,
     Message,
     Outcome,
@@ -25,7 +30,8 @@ from channels.contract import (
     Surroundings,
     Unavailable,
 )
-from channels.email.address import Mailbox, mailbox, named
+from channels.email.address import Mailbox, mailbox, named, xtext
+from channels.email.bounces import MOST_BYTES, read_bounce
 from channels.email.dkim import DkimSettings, Signer
 from channels.email.message import Letterhead, UnsafeHeaderError, sender
 from channels.email.pool import Line, Pool, Relay
@@ -55,7 +61,9 @@ class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`Name <local@domain>` or the bare address."""
     connections: Annotated[int, Meta(ge=1, le=1000)] = 8
     bounces: Text | None = None
-    """Mailbox for bounces; the envelope sender becomes `local+<reference>@domain` (VERP). None: the From address."""
+    """Mailbox for bounces; the envelope sender becomes `local+<token>@domain` (VERP). None: the From address."""
+    dsn: bool = False
+    """Whether a report of delivery is asked for (RFC 3461), where the relay offers it and bounces are taken in."""
     unsubscribe: Annotated[str, Meta(pattern=r"^https://[\x21-\x3b\x3d\x3f-\x7e]+$")] | None = None
     dkim: DkimSettings | None = None
 
@@ -84,6 +92,8 @@ class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True
 class _Envelope(Struct, frozen=True):
     mail: tuple[bytes, ...]
     rcpt: tuple[bytes, ...]
+    dsn: tuple[tuple[bytes, ...], tuple[bytes, ...]]
+    """what is added to both commands where the relay offers DSN"""
     data: bytes
     utf8: bool
     message_id: str
@@ -102,7 +112,10 @@ class _Progress:
 class Smtp:
     def __init__(self, settings: SmtpSettings, surroundings: Surroundings) -> None:
         self.name = settings.name
-        self.facts = settings.adjust(FACTS)
+        self._own = surroundings
+        back = settings.bounces is not None and surroundings.bounces is not None
+        self._dsn = back and settings.dsn
+        self.facts = settings.adjust(replace(FACTS, receipts=self._dsn, reports=True if back else None))
         author = named(settings.from_)
         if author is None:
             raise ValueError("`from` is not a mail address")
@@ -132,29 +145,51 @@ class Smtp:
     async def close(self) -> None:
         await self._pool.close()
 
+    async def hear(self, callback: Callback) -> Heard | None:
+        """A bounce that somebody else's mail server posts (the mail itself as the body): the address it came to, in
+        the query (`recipient`) or in its head, is the proof."""
+        mail = BytesHeaderParser().parsebytes(callback.body[:MOST_BYTES])
+        named = [str(value) for key in ("Delivered-To", "X-Original-To", "To") for value in mail.get_all(key, [])]
+        asked = parse_qs(urlsplit(callback.url).query).get("recipient", [])
+        bounces = self._own.bounces
+        found = [bounces.reference(address) for address in (*asked, *named)] if bounces else []
+        reference = next((one for one in found if one is not None), None)
+        if reference is None:
+            return None
+        return Heard((read_bounce(self.name, reference, callback.body, callback.at),))
+
     async def _envelope(self, message: Message) -> _Envelope | Refused:
         to = mailbox(message.to) if isinstance(message.to, str) else None
         if to is None:
             return Refused("bad_address", "not a mail address (RFC 5321)", address=True)
         try:
-            data = self._letterhead.write(message, to)
+            data = self._letterhead.write(message, to, self._own.unsubscribe(message))
         except UnsafeHeaderError as error:
             return Refused("unsafe_header", str(error))
         if self._signer:
             data = await self._signer.signed(data)
         options = (b"BODY=8BITMIME", b"SMTPUTF8") if to.needs_utf8 else ()
-        back = (
-            Mailbox(f"{self._bounces.local}+{message.reference}", self._bounces.domain) if self._bounces else self._from
-        )
+        asks = self._dsn and not to.needs_utf8  # such an address is written in another way there, which few relays know
+        known = (f"RET=HDRS ENVID={message.reference}".encode(),) if asks else ()
+        asked = (f"NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;{xtext(str(to))}".encode(),) if asks else ()
         return _Envelope(
-            mail=(b"MAIL", f"FROM:<{back}>".encode(), *options),
+            mail=(b"MAIL", f"FROM:<{self._back(message)}>".encode(), *options),
             rcpt=(b"RCPT", f"TO:<{to}>".encode()),
+            dsn=(known, asked),
             # Every line that begins with a dot gets another one (RFC 5321, 4.5.2); all line ends are CRLF already.
             data=data.replace(b"\r\n.", b"\r\n..") + b".\r\n",
             utf8=to.needs_utf8,
             message_id=self._letterhead.message_id(message.reference),
             expires_at=message.expires_at,
         )
+
+    def _back(self, message: Message) -> Mailbox:
+        """Where bounces go: an address of the message's own, which proves itself where we take bounces in."""
+        if self._bounces is None:
+            return self._from
+        own = self._own.bounces
+        token = own.token(message.reference) if own else message.reference
+        return Mailbox(f"{self._bounces.local}+{token}", self._bounces.domain)
 
     async def _transact(self, envelope: _Envelope, progress: _Progress) -> Outcome:
         line = await self._pool.take()
@@ -175,9 +210,10 @@ async def _speak(line: Line, envelope: _Envelope, progress: _Progress, now: Call
     smtp = line.smtp
     if envelope.utf8 and not smtp.supports_extension("smtputf8"):
         return Refused("no_smtputf8", "the relay takes no address that is not ASCII", address=True)
-    for command in (envelope.mail, envelope.rcpt):
+    offers = smtp.supports_extension("dsn")
+    for command, more in zip((envelope.mail, envelope.rcpt), envelope.dsn, strict=True):
         line.dirty = True
-        reply = await smtp.execute_command(*command)
+        reply = await smtp.execute_command(*command, *(more if offers else ()))
         if not 200 <= reply.code < 300:
             return _refusal(reply, at_recipient=command is envelope.rcpt)
     # A relay cannot be told when a message dies, and the wait for a connection may have been long.

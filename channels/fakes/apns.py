@@ -116,9 +116,7 @@ class _Peer:
         self.gone = False
 
     async def run(self) -> None:
-        first = {
-            h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.fake.first_streams
-        }
+        first = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self.fake.first_streams}
         self.h2.local_settings = h2.settings.Settings(client=False, initial_values=first)
         self.h2.initiate_connection()
         self.flush()

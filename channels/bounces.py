@@ -1,0 +1,75 @@
+"""The door for what comes back of emails: an LMTP or SMTP listener that takes bounces of our own messages alone.
+
+An address that we did not make is an unknown mailbox (550 5.1.1) before anything of the mail is read; a report is taken
+with 250 once it is kept, and with 451 where it cannot be, so that the sender comes again (RFC 2033, RFC 5321).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from channels.contract import Bounces, Report
+from channels.email.bounces import MOST_BYTES, read_bounce
+from channels.email.verp import Verp
+
+NAME = "bounces"
+"""Under which its reports are counted."""
+IDLE_S = 60
+
+
+def verp(secrets: Sequence[str]) -> Bounces | None:
+    """Envelope senders that only whoever holds the secrets can make; None without any."""
+    return Verp(secrets) if secrets else None
+
+
+@asynccontextmanager
+async def take_bounces(
+    host: str, port: int, protocol: Literal["lmtp", "smtp"], bounces: Bounces,
+    report: Callable[[Report], Awaitable[None]], now: Callable[[], int],
+) -> AsyncIterator[int]:  # fmt: skip
+    """Listens until the end of the block; gives the port, which is another than `port` if that is 0. Raises OSError if
+    the port cannot be had."""
+    handler, kind = _Handler(bounces, report, now), LMTP if protocol == "lmtp" else SMTP
+    options: dict[str, Any] = {"data_size_limit": MOST_BYTES, "timeout": IDLE_S, "hostname": NAME, "ident": "ready"}
+    server = await asyncio.get_running_loop().create_server(lambda: kind(handler, **options), host, port)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+class _Handler:
+    """Hooks of aiosmtpd; each answers with the line that the client gets."""
+
+    def __init__(
+        self, bounces: Bounces, report: Callable[[Report], Awaitable[None]], now: Callable[[], int]
+    ) -> None:  # fmt: skip
+        self._bounces, self._report, self._now = bounces, report, now
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:  # fmt: skip
+        if self._bounces.reference(address) is None:
+            return "550 5.1.1 no such mailbox"
+        if envelope.rcpt_tos:  # a bounce has one; two would need two answers
+            return "452 4.5.3 one recipient at a time"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        reference = self._bounces.reference(envelope.rcpt_tos[0])
+        if reference is None:
+            return "550 5.1.1 no such mailbox"
+        try:
+            await self._report(read_bounce(NAME, reference, envelope.original_content or b"", self._now()))
+        except OSError:
+            return "451 4.3.0 it cannot be kept now; come again"
+        return "250 2.0.0 kept"
+
+    async def handle_exception(self, error: Exception) -> str:
+        return "451 4.3.0 come again"

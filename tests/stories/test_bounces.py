@@ -1,0 +1,102 @@
+"""What a real Postfix sends back: each end as the right receipt, and no second word to a dead mailbox."""
+
+import asyncio
+import re
+from email import message_from_string
+from email.message import Message
+from typing import Any
+
+import aiohttp
+
+from channels.fakes.smtp import FakeSmtp
+from tests.peers.npm import free_port
+from tests.stories.postfix import postfix
+from tests.stories.test_receipts_come_back import free_port as web_port
+from tests.stories.test_receipts_come_back import web_role
+from tests.stories.world import World, reminder
+
+SECRETS = ["a secret of sixteen"]
+
+
+def mail(name: str, address: str) -> dict[str, Any]:
+    return reminder(name, channels=["email"], recipient={"email": address})
+
+
+def relay(port: int, **more: Any) -> dict[str, Any]:
+    return {"name": "relay", "kind": "smtp", "host": "127.0.0.1", "port": port, "tls": "none",
+            "from": "Example Bank <notice@gw.test>", **more}  # fmt: skip
+
+
+async def test_real_bounces_end_as_the_right_receipts_and_a_dead_mailbox_is_not_written_to_again(world: World) -> None:
+    port = free_port()
+    async with postfix(port) as far:
+        bounces = {"host": "127.0.0.1", "port": port, "protocol": "lmtp", "secrets": SECRETS}
+        entry = relay(far.port, bounces="b@bounces.gw.test", dsn=True)
+        world.configure({"email": [entry]}, bounces=bounces)
+        async with world.worker("worker", "bounces"):
+            await world.put(mail("good", "li@ok.test"), mail("hard", "gone@hard.test"), mail("soft", "full@soft.test"),
+                            mail("content", "wang@content.test"))  # fmt: skip
+            await world.receipts.ended("good", "hard", "soft", "content", seconds=60)
+            await world.put(mail("again", "GONE@hard.test"), mail("later", "full@soft.test"))
+            await world.receipts.ended("again", "later", seconds=60)
+    ends = {name: world.receipts.last(name) for name in ("good", "hard", "soft", "content", "again", "later")}
+    assert {name: end["status"] for name, end in ends.items()} == {
+        "good": "delivered", "hard": "undelivered", "soft": "undelivered", "content": "undelivered",
+        "again": "suppressed", "later": "undelivered",
+    }  # fmt: skip
+    codes = [ends[name]["reason"]["provider_code"] for name in ("hard", "soft", "content")]
+    assert codes == ["5.1.1", "4.7.1", "5.7.1"]
+    assert (ends["again"]["reason"]["code"], ends["again"]["reason"]["provider_code"]) == ("stopped", "5.1.1")
+    assert far.asked.count("gone@hard.test") == 1
+    assert far.inbox == ["li@ok.test"]
+
+
+async def test_a_bounce_after_the_end_stops_the_mailbox_all_the_same(world: World) -> None:
+    """Without reports of delivery a relay's 250 is the end: what bounces later gives no receipt, but is learned from."""
+    port = free_port()
+    async with postfix(port) as far:
+        bounces = {"host": "127.0.0.1", "port": port, "protocol": "lmtp", "secrets": SECRETS}
+        world.configure({"email": [relay(far.port, bounces="b@bounces.gw.test")]}, bounces=bounces)
+        async with world.worker("worker", "bounces"):
+            await world.put(mail("first", "gone@hard.test"))
+            await world.receipts.ended("first")
+            async with asyncio.timeout(30):
+                while not await world.redis.hlen(world.keys.stopped):  # noqa: ASYNC110 - what another process does
+                    await asyncio.sleep(0.1)
+            await world.put(mail("second", "gone@hard.test"))
+            await world.receipts.ended("second")
+    assert world.receipts.statuses("first") == ["sent"]
+    assert world.receipts.statuses("second") == ["suppressed"]
+
+
+def read(raw: bytes) -> Message:
+    return message_from_string(raw.decode())
+
+
+async def test_one_click_ends_the_emails_to_an_address_and_a_look_at_the_page_does_not(world: World) -> None:
+    port = web_port()
+    async with FakeSmtp().serve() as smtp:
+        web = {"port": port, "public_url": "https://notify.example.com", "secrets": SECRETS}
+        world.configure({"email": [relay(smtp.port)]}, web=web)
+        async with web_role(world, port) as address, world.worker():
+            await world.put(mail("first", "li@example.com"))
+            await world.receipts.ended("first")
+            sent = read(smtp.log[0].content)
+            assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+            link = re.sub(r"[<>\s]", "", sent["List-Unsubscribe"]).replace("https://notify.example.com", address)
+            async with aiohttp.ClientSession() as session:
+                async with session.get(link) as page:
+                    assert page.status == 200
+                await world.put(mail("second", "li@example.com"))
+                await world.receipts.ended("second")
+                async with session.post(link, data={"List-Unsubscribe": "One-Click"}) as done:
+                    assert done.status == 200
+            await world.put(mail("third", "Li@example.com"))
+            await world.receipts.ended("third")
+    assert [world.receipts.statuses(name) for name in ("first", "second", "third")] == [
+        ["sent"],
+        ["sent"],
+        ["suppressed"],
+    ]
+    assert world.receipts.last("third")["reason"]["code"] == "opted_out"
+    assert len(smtp.log) == 2
