@@ -73,8 +73,8 @@ class Book:
     def __init__(self, client: redis.Redis, keys: Keys, name: str) -> None:
         self._redis, self._stream, self._dead = client, keys.receipts, keys.dead
         self._group = GROUPS + name
-        self._key = f"{keys.prefix}:endpoint:{name}"
-        self.lease = f"{keys.prefix}:lease:{name}"
+        self._key = keys.endpoint(name)
+        self.lease = keys.lease(name)
 
     async def page(self) -> Page:
         found: Any = await self._redis.hgetall(self._key)

@@ -38,6 +38,8 @@ class Keys:
     | `packs` | hash | `code@version` → the text of the pack, for ever |
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
     | `worker:<name>` | string | the process that holds a consumer's name, while it lives |
+    | `endpoint:<name>` | hash | where a producer's endpoint stands in the stream of receipts, and what failed there |
+    | `lease:<name>` | string | the process that serves an endpoint, while it lives |
     """
 
     def __init__(self, prefix: str) -> None:
@@ -93,6 +95,12 @@ class Keys:
 
     def worker(self, name: str) -> str:
         return f"{self.prefix}:worker:{name}"
+
+    def endpoint(self, name: str) -> str:
+        return f"{self.prefix}:endpoint:{name}"
+
+    def lease(self, name: str) -> str:
+        return f"{self.prefix}:lease:{name}"
 
     def rate(self, provider: str) -> str:
         return f"{self.prefix}:rate:{provider}"

@@ -52,7 +52,7 @@ async def test_real_bounces_end_as_the_right_receipts_and_a_dead_mailbox_is_not_
 
 
 async def test_a_bounce_after_the_end_stops_the_mailbox_all_the_same(world: World) -> None:
-    """Without reports of delivery a relay's 250 is the end: what bounces later gives no receipt, but is learned from."""
+    """Without reports of delivery a relay's 250 is the end: a later bounce gives no receipt, but is learned from."""
     port = free_port()
     async with postfix(port) as far:
         bounces = {"host": "127.0.0.1", "port": port, "protocol": "lmtp", "secrets": SECRETS}
