@@ -172,7 +172,8 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     @property
     def keeps_reference(self) -> bool:
-        return self.receipts if self.reports is None else self.reports
+        """Whether something may be told of a message after its send."""
+        return self.lookup or (self.receipts if self.reports is None else self.reports)
 
 
 class Provider(Protocol):
@@ -223,13 +224,21 @@ class Listener(Protocol):
         it cannot be verified now (a certificate that cannot be had); the provider is asked to come again."""
 
 
+class Inquiry(Struct, frozen=True, kw_only=True):
+    """A message of which nobody knows whether it was accepted: under which reference, to whom, and when (ms)."""
+
+    reference: str
+    to: str | PushTarget
+    at: int
+
+
 @runtime_checkable
 class Inquirer(Protocol):
     """A provider that can be asked what became of a message; `facts.lookup` says so."""
 
-    async def look_up(self, message: Message, timeout: float) -> ProviderReceipt | None:
-        """What is known of a message sent under `message.reference`; None where that is nothing, which proves
-        nothing: absence is no evidence that it was not sent."""
+    async def look_up(self, inquiry: Inquiry, timeout: float) -> ProviderReceipt | None:
+        """What the provider knows of it; None where that is nothing, which proves nothing: absence is no evidence that
+        it was not sent. Never raises for what the wire can show."""
 
 
 class Bounces(Protocol):

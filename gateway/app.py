@@ -153,6 +153,7 @@ def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys:
     silence = {channel: section.fallback_after for channel, section in config.channels.items()}
     limits = Limits(
         doubt_ms=config.horizons.receipts, attempts=config.retry.attempts,
+        inquirable=frozenset(desk.name for desk in desks if desk.provider.facts.lookup),
         fallback_ms={channel: after for channel, after in silence.items() if after is not None},
     )  # fmt: skip
     return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)

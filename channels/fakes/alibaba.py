@@ -33,7 +33,7 @@ class FakeAlibaba(HttpFake):
         return [web.post("/", self.create)]
 
     def entry(self, folder: Path) -> dict[str, Any]:
-        text = REGISTERED.format("${name}", "${due}", "${amount}", "${days}", "${phone}")
+        text = REGISTERED.format("{name}", "{due}", "{amount}", "{days}", "{phone}")
         return {
             "name": "sms", "kind": "alibaba", "access_key_id": self.key, "access_key_secret": self.secret,
             "templates": [{"code": "SMS_1", "sign": "示例银行", "text": text}], "base_url": self.url,
@@ -46,8 +46,20 @@ class FakeAlibaba(HttpFake):
         query = dict(request.query)
         if not self.genuine(request, query):
             return web.json_response({"Code": "SignatureDoesNotMatch", "Message": "no", "RequestId": "r"}, status=400)
+        if request.headers.get("x-acs-action") == "QuerySendDetails":
+            return web.json_response(self.details(query["PhoneNumber"]))
         record = query | {"reference": query.get("OutId", ""), "biz_id": f"biz-{self.seen}"}
         return await self.answer(request, record, (200, {"Code": "OK", "Message": "OK", "BizId": record["biz_id"]}))
+
+    def details(self, phone: str) -> dict[str, Any]:
+        """What was taken for a number, as QuerySendDetails tells it."""
+        end = {"SendStatus": 2 if self.report_code else 3, "ErrCode": self.report_code or "DELIVERED"}
+        rows = [
+            {"OutId": taken["OutId"], "ReceiveDate": "2026-11-23 12:00:03"} | end
+            for taken in self.log
+            if taken["PhoneNumbers"] == phone
+        ]
+        return {"Code": "OK", "TotalCount": len(rows), "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}}
 
     def genuine(self, request: web.Request, query: dict[str, str]) -> bool:
         """The provider's own reckoning of the signature, written apart from ours."""

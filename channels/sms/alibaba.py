@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 from yarl import URL
 
@@ -25,6 +25,7 @@ from channels.contract import (
     Fault,
     Heard,
     InDoubt,
+    Inquiry,
     Message,
     Outcome,
     ProviderReceipt,
@@ -39,8 +40,9 @@ from channels.settings import Common, Kind, Text, WebUrl
 from channels.sms.registered import Registered, fill
 
 FACTS = Facts(
-    kind="alibaba", channel="sms", receipts=True, summary="Alibaba Cloud SMS; registered templates, Chinese numbers"
-)
+    kind="alibaba", channel="sms", receipts=True, lookup=True,
+    summary="Alibaba Cloud SMS; registered templates, Chinese numbers",
+)  # fmt: skip
 VERSION = "2017-05-25"
 CHINA = timezone(timedelta(hours=8))
 """Times of receipts are written without an offset, and are China's."""
@@ -89,6 +91,15 @@ DEAD_NUMBERS = frozenset({"MOBILE_NOT_ON_SERVICE", "EMPTY_NUMBER", "MK:0001", "U
 OPTED_OUT = frozenset({"BLACK_LIST", "MK:0012", "UNSUBSCRIBED"})
 
 
+FAILED = 2
+SEND_STATUSES: dict[int, Literal["sent", "delivered", "undelivered"]] = {
+    1: "sent",
+    FAILED: "undelivered",
+    3: "delivered",
+}
+"""SendStatus of QuerySendDetails."""
+
+
 class AlibabaSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access_key_id: Text
     access_key_secret: Text
@@ -111,6 +122,24 @@ class _Answer(Struct, rename="pascal"):
     biz_id: str | None = None
 
 
+class _Detail(Struct, rename="pascal"):
+    """What QuerySendDetails knows of one message."""
+
+    out_id: str | None = None
+    send_status: int | None = None
+    err_code: str | None = None
+    receive_date: str | None = None
+
+
+class _Details(Struct):
+    listed: list[_Detail] = field(default_factory=list, name="SmsSendDetailDTO")
+
+
+class _Known(Struct):
+    code: str | None = field(default=None, name="Code")
+    details: _Details = field(default_factory=_Details, name="SmsSendDetailDTOs")
+
+
 class _Told(Struct):
     """One element of a callback: SmsReport (a receipt) or SmsUp (a reply)."""
 
@@ -127,6 +156,7 @@ class _Told(Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer).decode
+_known = msgspec.json.Decoder(_Known).decode
 _told = msgspec.json.Decoder(list[_Told]).decode
 
 
@@ -159,9 +189,30 @@ class Alibaba:
             "OutId": message.reference,
         }
         now = self._now()
-        url, headers = self._signed(query, now)
+        url, headers = self._signed("SendSms", query, now)
         seen = await self._http.post(url, b"", timeout, headers)
         return outcome(seen, now) if isinstance(seen, Answer) else seen
+
+    async def look_up(self, inquiry: Inquiry, timeout: float) -> ProviderReceipt | None:
+        """What QuerySendDetails tells of the messages of that day in China to that number: ours is found by `OutId`."""
+        day = f"{datetime.fromtimestamp(inquiry.at / 1000, CHINA):%Y%m%d}"
+        query = {"PhoneNumber": str(inquiry.to).removeprefix(COUNTRY), "SendDate": day, "PageSize": "50"}
+        now = self._now()
+        url, headers = self._signed("QuerySendDetails", query | {"CurrentPage": "1"}, now)
+        seen = await self._http.post(url, b"", timeout, headers)
+        try:
+            found = _known(seen.body).details.listed if isinstance(seen, Answer) else []
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        detail = next((one for one in found if one.out_id == inquiry.reference), None)
+        if detail is None or detail.send_status not in SEND_STATUSES:
+            return None
+        status, failed = SEND_STATUSES[detail.send_status], detail.send_status == FAILED
+        return ProviderReceipt(
+            provider=self.name, reference=inquiry.reference, status=status, code=detail.err_code if failed else None,
+            at=_instant(detail.receive_date, now), address=failed and detail.err_code in DEAD_NUMBERS,
+            opted_out=failed and detail.err_code in OPTED_OUT,
+        )  # fmt: skip
 
     async def close(self) -> None:
         await self._http.close()
@@ -197,11 +248,11 @@ class Alibaba:
             opted_out=failed and told.err_code in OPTED_OUT,
         )
 
-    def _signed(self, query: Mapping[str, str], now: int) -> tuple[URL, dict[str, str]]:
+    def _signed(self, action: str, query: Mapping[str, str], now: int) -> tuple[URL, dict[str, str]]:
         canonical = canonical_query(query)
         headers = {
             "host": self._url.authority,
-            "x-acs-action": "SendSms",
+            "x-acs-action": action,
             "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
             "x-acs-date": f"{datetime.fromtimestamp(now // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}",
             "x-acs-signature-nonce": secrets.token_hex(16),

@@ -15,8 +15,8 @@ _PLACEHOLDER = re.compile(r"\$\{(\w{1,32})\}|\{(\w{1,32})\}")
 
 
 class Registered(Struct, frozen=True):
-    """A template as it is registered: its code, the name of its signature, and its text with `${name}` or `{1}` where
-    parameters stand."""
+    """A template as it is registered: its code, the name of its signature, and its text with `{name}` or `{1}` where
+    parameters stand. A `${name}` is read too, but in the configuration `${` takes an environment variable."""
 
     code: str
     sign: str

@@ -16,6 +16,10 @@ TrackState = Literal["ready", "waiting", "open", "sent", "in_doubt", "presumed",
 NOTHING = msgspec.Raw(b"null")
 
 
+INQUIRIES_MS = (60_000, 600_000, 3_600_000, 6 * 3_600_000)
+"""so long after a doubtful send its provider is asked about it"""
+
+
 class Attempt(Struct, omit_defaults=True, kw_only=True):
     """The latest send of a track, as it was claimed. `owner` is the process that holds it while it is open."""
 
@@ -34,6 +38,8 @@ class Attempt(Struct, omit_defaults=True, kw_only=True):
     """its digest"""
     fate: Literal["sent", "in_doubt", "undelivered"] | None = None
     """of an attempt from which the job went on to another channel: what it had come to"""
+    asked: int = 0
+    """how often its provider was asked what became of it"""
     reached: Instant | None = None
     """when such an attempt was reported to have been delivered, while a later send was under way"""
 
@@ -96,6 +102,16 @@ class Limits(Struct, frozen=True, kw_only=True):
     attempts: int = 12
     fallback_ms: Mapping[Channel, int] = field(default_factory=dict)
     """after so long without a report of delivery the next channel of a job is tried; for ever on those not named"""
+
+    inquirable: frozenset[str] = frozenset()
+    """the providers that can be asked what became of a message"""
+
+    def asks_at(self, track: Track) -> Instant | None:
+        """When the provider is asked about a doubtful send for the next time, None if never."""
+        attempt = track.attempt
+        if attempt is None or track.state != "in_doubt" or attempt.provider not in self.inquirable:
+            return None
+        return attempt.at + INQUIRIES_MS[attempt.asked] if attempt.asked < len(INQUIRIES_MS) else None
 
     def silent_at(self, track: Track) -> Instant | None:
         """When the silence about the track's latest attempt makes it go on to its next channel, None if never."""

@@ -6,7 +6,7 @@ from enum import Enum, auto
 import msgspec
 from msgspec import Struct
 
-from channels.contract import Channel, Message
+from channels.contract import Channel, Message, PushTarget
 from gateway.domain.clock import Instant
 from gateway.domain.errors import Fault
 from gateway.domain.job import NOTHING, Attempt, Job, Limits, Track
@@ -84,6 +84,11 @@ def digests(reminder: Reminder) -> tuple[str, ...]:
     return tuple(digest(address) for channel in reminder.channels for address in reminder.addresses(channel))
 
 
+def address_of(reminder: Reminder, attempt: Attempt) -> str | PushTarget | None:
+    """The address that an attempt went to, found by its digest."""
+    return next((to for to in reminder.addresses(attempt.channel) if digest(to) == attempt.address), None)
+
+
 def take_up(entry: Entry, lane: Lane) -> Errand | Fault:
     """An inbound entry → errand, or the Fault that sends it to the dead letters."""
     if (raw := entry.fields.get(b"job")) is not None:
@@ -140,9 +145,8 @@ def due(job: Job, ends: Instant | None, limits: Limits) -> Instant | None:
             case "waiting":
                 times.append(min(FAR if track.until is None else track.until, ends or FAR))
             case "sent" | "in_doubt":
-                silent = limits.silent_at(track)
                 times.append(track.attempt.at + limits.doubt_ms if track.attempt else FAR)
-                times += [] if silent is None else [silent]
+                times += [at for at in (limits.silent_at(track), limits.asks_at(track)) if at is not None]
             case "ready" | "open" | "presumed" | "ended":
                 pass
     return min(times, default=None)
@@ -166,6 +170,8 @@ class Rest(Struct):
     again: bool = False
     remember: bool = False
     """the person's file does not name the household yet that the job names"""
+    asks: Sequence[Attempt] = ()
+    """doubtful sends of which their providers are to be asked"""
 
 
 class Hold(Struct):

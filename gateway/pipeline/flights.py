@@ -4,13 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
-from channels.contract import InDoubt, Message, Outcome, Unavailable
+from channels.contract import InDoubt, Inquirer, Inquiry, Message, Outcome, Unavailable
 from gateway.domain.clock import SECOND, Clock
 from gateway.domain.job import Attempt, begin
 from gateway.pipeline.desks import Desk
-from gateway.pipeline.errand import Errand, Go, read_record
+from gateway.pipeline.errand import Errand, Go, address_of, read_record
 from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.retry import Backoff, quickly
@@ -84,6 +85,24 @@ class Flights:
         now = self.clock.now()
         desk.learn(outcome, now, now - began)
         return outcome
+
+    def ask(self, errand: Errand, attempt: Attempt) -> None:
+        """Asks the provider of a doubtful send what became of it; the answer is taken in as a report."""
+        desk = self.context.house.desks.by_name.get(attempt.provider)
+        to = None if errand.reminder is None else address_of(errand.reminder, attempt)
+        if desk is not None and isinstance(desk.provider, Inquirer) and to is not None:
+            inquiry = Inquiry(reference=attempt.reference, to=to, at=attempt.at)
+            task = asyncio.create_task(self._ask(desk.provider, inquiry, desk))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, provider: Inquirer, inquiry: Inquiry, desk: Desk) -> None:
+        try:
+            told = await provider.look_up(inquiry, desk.timeout)
+            if told is not None:
+                await self.store.redis.xadd(self.context.keys.callbacks, {"report": msgspec.json.encode(told)})
+        except Exception as error:  # noqa: BLE001 - an inquiry that fails is made again later, and costs nothing else
+            log.warning("inquiry_failed", provider=desk.name, error=type(error).__name__)
 
     async def settle_for_ever(self) -> None:
         """Keeps every answer, in handfuls, in whatever order they come; ends only when it is cancelled."""

@@ -136,6 +136,7 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
     """Walks the job's tracks until one is admitted or all are at rest."""
     receipts: list[Receipt] = []
     ends: list[Receipt] = []
+    asks: list[Attempt] = []
     job, reminder, now = view.job, view.reminder, view.now
     for track in job.tracks:
         attempt = track.attempt
@@ -153,6 +154,10 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
                 return Rest(receipts, [f"c:{attempt.reference}"], again=True)
         if track.state in ("sent", "in_doubt") and attempt and now >= attempt.at + context.limits.doubt_ms:
             receipts += presume(job, track, reminder, now)
+        inquiry = context.limits.asks_at(track)
+        if inquiry is not None and now >= inquiry and attempt is not None:
+            attempt.asked += 1
+            asks.append(attempt)
         silent = context.limits.silent_at(track)
         if silent is not None and now >= silent:
             go_on(track, reminder)
@@ -176,7 +181,7 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
     errand.inherited = False
     named = errand.member.household
     told = one_end(job, ends) if ends == receipts else receipts
-    return Rest(told, remember=named is not None and view.person.household != named)
+    return Rest(told, remember=named is not None and view.person.household != named, asks=asks)
 
 
 def _would_double(track: Track, admit: Admit, policy: Policy) -> bool:

@@ -166,8 +166,10 @@ class Worker:
                 errand.inherited = False
                 self.metrics.told(move.receipts)
                 self.flights.launch(errand, move)
-            case Rest(again=again):
+            case Rest(again=again, asks=asks):
                 errand.inherited = False
+                for attempt in asks:
+                    self.flights.ask(errand, attempt)
                 self.metrics.told(move.receipts)
                 self._settled(errand, again)
             case Skip.DUPLICATE:

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from channels import catalogue
-from channels.contract import Callback, Heard, InDoubt, Listener, Message, ProviderReceipt, Refused, Reply, Unavailable
+from channels.contract import (
+    Callback,
+    Heard,
+    InDoubt,
+    Inquirer,
+    Inquiry,
+    Listener,
+    Message,
+    ProviderReceipt,
+    Refused,
+    Reply,
+    Unavailable,
+)
 from channels.fakes.alibaba import FakeAlibaba
 from channels.http import Answer
 from channels.sms.alibaba import ERROR_CODES, authorization, canonical_query, outcome
@@ -155,6 +167,27 @@ async def test_a_callback_without_the_secret_is_not_believed(rig: Rig, secret: s
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{}", b"[7]", b'[{"phone_number": 7}]'])
 async def test_what_cannot_be_read_reports_nothing(rig: Rig, body: bytes) -> None:
     assert (await heard(rig, body)).reports == ()
+
+
+async def test_what_became_of_a_doubtful_message_can_be_asked(rig: Rig, fake: FakeAlibaba) -> None:
+    provider = rig.build()
+    assert isinstance(provider, Inquirer)
+    assert provider.facts.lookup  # type: ignore[attr-defined]
+    await provider.start()
+    asked = Inquiry(reference=message().reference, to="+8613800138000", at=NOW)
+    assert await provider.look_up(asked, 5) is None, "nothing is known of it, which proves nothing"
+    fake.script.append("took-reset")
+    assert isinstance(await provider.send(rig.message(), 5), InDoubt)
+    told = await provider.look_up(asked, 5)
+    assert told is not None
+    assert (told.reference, told.status, told.at) == (message().reference, "delivered", 1_795_406_403_000)
+    fake.report_code = "EMPTY_NUMBER"
+    failed = await provider.look_up(asked, 5)
+    assert failed is not None
+    assert (failed.status, failed.code, failed.address) == ("undelivered", "EMPTY_NUMBER", True)
+    assert await provider.look_up(Inquiry(reference="another", to="+8613800138000", at=NOW), 5) is None
+    await provider.close()
+    assert await provider.look_up(asked, 5) is None
 
 
 def test_without_a_secret_no_receipts_are_waited_for(rig: Rig) -> None:

@@ -14,6 +14,7 @@ from channels import catalogue
 from channels.contract import Accepted, PushTarget
 from channels.fakes.webpush import FakeWebPush
 from gateway.cli.sandbox_provider import kinds
+from gateway.config import Config, load
 from tests.channels.contract import House, message
 
 TEXT = (
@@ -40,9 +41,12 @@ def test_every_kind_that_sends_over_a_wire_has_one() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted({"twilio", "alibaba", "tencent", "smpp", "smtp", "ses", "http", "fcm", "apns"}))
-async def test_the_entry_that_it_prints_sends_to_it(kind: str) -> None:
+async def test_the_entry_that_it_prints_sends_to_it(kind: str, tmp_path: Path) -> None:
     process, told = await started(kind)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(told)
     try:
+        assert isinstance(load(file, {}), Config), load(file, {})
         [(channel, section)] = yaml.safe_load(told)["channels"].items()
         [entry] = section["providers"]
         assert catalogue.faults(channel, entry) == []

@@ -283,7 +283,10 @@ class World:
                 await asyncio.sleep(0.02)
 
     async def _unsettled(self) -> int:
-        found = [await self.redis.xpending(stream, GROUP) for stream in self.keys.inbound]
+        try:
+            found = [await self.redis.xpending(stream, GROUP) for stream in self.keys.inbound]
+        except redis.ResponseError:  # a worker has not made its groups yet
+            return 1
         return sum(row["pending"] for row in found)
 
     # Who does the work.
