@@ -78,6 +78,33 @@ def test_a_value_reads_as_it_looked_also_when_it_looks_encoded(value: str) -> No
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", written.replace("\r\n ", ""))
 
 
+@pytest.mark.parametrize(
+    ("own", "configured", "expected"),
+    [
+        ("https://ours.example/u/t", "https://theirs.example/u/", "<https://ours.example/u/t>"),
+        (None, "https://theirs.example/u/", "<https://theirs.example/u/abcdefghijklmnopqrstuvwxyz>"),
+        ("https://ours.example/u/t", None, "<https://ours.example/u/t>"),
+    ],
+)
+def test_a_message_carries_its_own_link_before_the_configured_one(
+    own: str | None, configured: str | None, expected: str
+) -> None:
+    letterhead = Letterhead(LETTERHEAD.sender, LETTERHEAD.domain, configured)
+    read = email.message_from_bytes(letterhead.write(mail(), TO, own))
+    assert read.get_all("List-Unsubscribe") == [expected]
+    assert read.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
+
+
+def test_a_message_without_a_link_does_not_offer_a_click() -> None:
+    read = email.message_from_bytes(LETTERHEAD.write(mail(), TO))
+    assert not [name for name in read if name.startswith("List-")]
+
+
+def test_no_link_brings_a_header_of_its_own() -> None:
+    with pytest.raises(UnsafeHeaderError):
+        LETTERHEAD.write(mail(), TO, "https://ours.example/u/t>\r\nBcc: <victim@example.com")
+
+
 @given(name=nasty)
 def test_a_senders_name_can_be_anything(name: str) -> None:
     value = sender(name, Mailbox("notice", "example.com"))
