@@ -5,9 +5,11 @@ with 250 once it is kept, and with 451 where it cannot be, so that the sender co
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
+from weakref import WeakSet
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -19,6 +21,10 @@ from channels.email.verp import Verp
 NAME = "bounces"
 """Under which its reports are counted."""
 IDLE_S = 60
+MOST_LINES = 100
+"""Connections at once, so that strangers cannot take all the files of the process."""
+
+_log = logging.getLogger(__name__)
 
 
 def verp(secrets: Sequence[str]) -> Bounces | None:
@@ -32,15 +38,36 @@ async def take_bounces(
     report: Callable[[Report], Awaitable[None]], now: Callable[[], int],
 ) -> AsyncIterator[int]:  # fmt: skip
     """Listens until the end of the block; gives the port, which is another than `port` if that is 0. Raises OSError if
-    the port cannot be had."""
+    the port cannot be had. Whoever has no answer yet when it ends comes again."""
     handler, kind = _Handler(bounces, report, now), LMTP if protocol == "lmtp" else SMTP
-    options: dict[str, Any] = {"data_size_limit": MOST_BYTES, "timeout": IDLE_S, "hostname": NAME, "ident": "ready"}
-    server = await asyncio.get_running_loop().create_server(lambda: kind(handler, **options), host, port)
+    # SMTPUTF8, because a bounce of such a message is one itself, and its server would have nowhere to bring it.
+    options: dict[str, Any] = {
+        "data_size_limit": MOST_BYTES, "timeout": IDLE_S, "hostname": NAME, "ident": "ready", "enable_SMTPUTF8": True,
+    }  # fmt: skip
+    lines: WeakSet[SMTP] = WeakSet()
+
+    def answer() -> asyncio.Protocol:
+        if sum(line.transport is not None for line in lines) >= MOST_LINES:
+            return _Full()
+        line = kind(handler, **options)
+        lines.add(line)
+        return line
+
+    server = await asyncio.get_running_loop().create_server(answer, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for line in list(lines):  # since Python 3.12 they would be waited for
+            if line.transport is not None:
+                cast(asyncio.WriteTransport, line.transport).abort()
         await server.wait_closed()
+
+
+class _Full(asyncio.Protocol):
+    def connection_made(self, transport: Any) -> None:
+        transport.write(b"421 4.3.2 too many connections; come again\r\n")
+        transport.close()
 
 
 class _Handler:
@@ -72,4 +99,5 @@ class _Handler:
         return "250 2.0.0 kept"
 
     async def handle_exception(self, error: Exception) -> str:
+        _log.error("bounces_trouble", extra={"error": type(error).__name__})
         return "451 4.3.0 come again"

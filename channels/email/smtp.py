@@ -30,11 +30,12 @@ from channels.contract import (
     Surroundings,
     Unavailable,
 )
-from channels.email.address import Mailbox, mailbox, named, xtext
-from channels.email.bounces import MOST_BYTES, read_bounce
+from channels.email.address import LOCAL_LIMIT_BYTES, Mailbox, mailbox, named, xtext
+from channels.email.bounces import DEAD, MOST_BYTES, read_bounce
 from channels.email.dkim import DkimSettings, Signer
 from channels.email.message import Letterhead, UnsafeHeaderError, sender
 from channels.email.pool import Line, Pool, Relay
+from channels.email.verp import MOST_TOKEN
 from channels.settings import Common, Kind, Port, Text
 
 # A relay's 250 is the end; a bounce may follow.
@@ -44,9 +45,12 @@ FACTS = Facts(
 
 # The server asks who we are or does not like the answer: our configuration, not the person's address (RFC 4954).
 AUTH_CODES = (530, 534, 535, 538)
+# It does not like our own sender, which many servers say only at the recipient (RFC 3463): no word about the person.
+SENDER_CODES = ("5.1.7", "5.1.8")
+MOST_LOCAL = LOCAL_LIMIT_BYTES - 1 - MOST_TOKEN
 START_INPUT = 354
 
-_ENHANCED = re.compile(r"([45])\.(\d{1,3})\.(\d{1,3})\b")
+_ENHANCED = re.compile(r"[45]\.[0-9]{1,3}\.[0-9]{1,3}\b")
 
 
 class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +80,9 @@ class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True
             author = named(value) if value else None
             if value and (author is None or author[1].needs_utf8):
                 found.append(Fault(key, f"`{key}` is not an ASCII mail address"))
+            elif author and key == "bounces" and len(author[1].local) > MOST_LOCAL:
+                words = f"`{key}` must have at most {MOST_LOCAL} characters before the @, because a token follows them"
+                found.append(Fault(key, words))
         if (self.username is None) != (self.password is None):
             found.append(Fault("password", "`username` and `password` go together"))
         try:
@@ -150,7 +157,8 @@ class Smtp:
         the query (`recipient`) or in its head, is the proof."""
         mail = BytesHeaderParser().parsebytes(callback.body[:MOST_BYTES])
         named = [str(value) for key in ("Delivered-To", "X-Original-To", "To") for value in mail.get_all(key, [])]
-        asked = parse_qs(urlsplit(callback.url).query).get("recipient", [])
+        # A plus that nobody escaped is a space in a query, which no address of ours holds.
+        asked = [one.replace(" ", "+") for one in parse_qs(urlsplit(callback.url).query).get("recipient", [])]
         bounces = self._own.bounces
         found = [bounces.reference(address) for address in (*asked, *named)] if bounces else []
         reference = next((one for one in found if one is not None), None)
@@ -245,10 +253,10 @@ def _refusal(reply: SMTPResponse, *, at_recipient: bool) -> Refused | Unavailabl
     found = _ENHANCED.match(reply.message)
     code = f"{reply.code} {found[0]}" if found else str(reply.code)
     words = reply.message[:200]
-    kind = int(found[1]) if found else reply.code // 100
-    if kind == 4 or reply.code in AUTH_CODES:
+    enhanced = found[0] if found else ""
+    if int(enhanced[:1] or reply.code // 100) == 4 or reply.code in AUTH_CODES or enhanced in SENDER_CODES:
         return Unavailable(code, words)
-    return Refused(code, words, address=bool(at_recipient and found and found[2] == "1"))
+    return Refused(code, words, address=at_recipient and enhanced in DEAD)
 
 
 def _lost(progress: _Progress, code: str, words: str) -> Unavailable | InDoubt:

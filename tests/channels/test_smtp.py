@@ -112,7 +112,14 @@ async def test_before_the_message_is_written_nothing_is_in_doubt(
 
 @pytest.mark.parametrize(
     ("stage", "reply", "address"),
-    [("RCPT", "550 5.1.1 unknown", True), ("RCPT", "550 5.7.1 blocked", False), ("DOT", "554 5.1.1 odd", False)],
+    [
+        ("RCPT", "550 5.1.1 unknown", True),
+        ("RCPT", "550 5.2.1 disabled", True),
+        ("RCPT", "550 5.7.1 blocked", False),
+        ("RCPT", "550 5.1.0 sender rejected", False),
+        ("RCPT", "550 no", False),
+        ("DOT", "554 5.1.1 odd", False),
+    ],
 )
 async def test_only_the_recipients_own_fault_costs_the_address(
     rig: Rig, fake: FakeSmtp, stage: str, reply: str, address: bool
@@ -121,7 +128,17 @@ async def test_only_the_recipients_own_fault_costs_the_address(
     seen = await once(rig)
     assert isinstance(seen, Refused)
     assert seen.address is address
-    assert seen.code == reply[:9]
+    assert seen.code == (reply[:9] if "." in reply else "550")
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT"])
+@pytest.mark.parametrize("code", ["5.1.7", "5.1.8"])
+async def test_a_sender_that_the_relay_does_not_like_costs_nobody_an_address(
+    rig: Rig, fake: FakeSmtp, stage: str, code: str
+) -> None:
+    """Postfix says so only at the recipient (smtpd_delay_reject)."""
+    fake.script.append((stage, f"550 {code} <notice@example.com>: Sender address rejected: Domain not found"))
+    assert isinstance(await once(rig), Unavailable)
 
 
 async def test_a_wrong_password_burns_no_reminder(rig: Rig) -> None:
@@ -219,6 +236,7 @@ class TestSettings:
             ({"from": "nobody"}, "from"),
             ({"from": "李@example.com"}, "from"),
             ({"bounces": "x"}, "bounces"),
+            ({"bounces": "a-very-long-name@mx.example.com"}, "bounces"),
             ({"password": None}, "password"),
             ({"tls": "maybe"}, "tls"),
             ({"port": 0}, "port"),
