@@ -35,19 +35,21 @@ async def test_real_bounces_end_as_the_right_receipts_and_a_dead_mailbox_is_not_
         world.configure({"email": [entry]}, bounces=bounces)
         async with world.worker("worker", "bounces"):
             await world.put(mail("good", "li@ok.test"), mail("hard", "gone@hard.test"), mail("soft", "full@soft.test"),
-                            mail("content", "wang@content.test"))  # fmt: skip
-            await world.receipts.ended("good", "hard", "soft", "content", seconds=60)
-            await world.put(mail("again", "GONE@hard.test"), mail("later", "full@soft.test"))
-            await world.receipts.ended("again", "later", seconds=60)
-    ends = {name: world.receipts.last(name) for name in ("good", "hard", "soft", "content", "again", "later")}
+                            mail("content", "wang@content.test"), mail("abroad", "李雷@hard.test"))  # fmt: skip
+            await world.receipts.ended("good", "hard", "soft", "content", "abroad", seconds=60)
+            await world.put(mail("again", "GONE@hard.test"), mail("later", "full@soft.test"),
+                            mail("still", "李雷@hard.test"))  # fmt: skip
+            await world.receipts.ended("again", "later", "still", seconds=60)
+    names = ("good", "hard", "soft", "content", "abroad", "again", "later", "still")
+    ends = {name: world.receipts.last(name) for name in names}
     assert {name: end["status"] for name, end in ends.items()} == {
         "good": "delivered", "hard": "undelivered", "soft": "undelivered", "content": "undelivered",
-        "again": "suppressed", "later": "undelivered",
+        "abroad": "undelivered", "again": "suppressed", "later": "undelivered", "still": "suppressed",
     }  # fmt: skip
-    codes = [ends[name]["reason"]["provider_code"] for name in ("hard", "soft", "content")]
-    assert codes == ["5.1.1", "4.7.1", "5.7.1"]
+    codes = [ends[name]["reason"]["provider_code"] for name in ("hard", "soft", "content", "abroad")]
+    assert codes == ["5.1.1", "4.7.1", "5.7.1", "5.1.1"]
     assert (ends["again"]["reason"]["code"], ends["again"]["reason"]["provider_code"]) == ("stopped", "5.1.1")
-    assert far.asked.count("gone@hard.test") == 1
+    assert far.asked.count("gone@hard.test") == far.asked.count("李雷@hard.test") == 1
     assert far.inbox == ["li@ok.test"]
 
 
