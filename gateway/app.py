@@ -111,6 +111,7 @@ class Plant(Struct, frozen=True):
     """The worker's parts, joined and not yet running."""
 
     store: Store
+    lent: Surroundings
     desks: Desks
     worker: Worker
     intake: Intake
@@ -133,7 +134,8 @@ async def plant(config: Config, url: str, words: Catalog, metrics: Metrics, cloc
         policies = Policies(store, config.policies, clock, metrics)
         policy = await _policy(policies)
         name = await stack.enter_async_context(_seated(quick, store.keys, owner))
-        desks = build_desks(config, surroundings(config, store, clock))
+        lent = surroundings(config, store, clock, metrics)
+        desks = build_desks(config, lent)
         context = _context(config, words, policy, desks, store.keys, owner)
         backoff = Backoff(first_ms=config.retry.first, most_ms=config.retry.most)
         lanes = Inbox(quick, blocking, list(store.keys.lanes.values()), name)
@@ -142,7 +144,7 @@ async def plant(config: Config, url: str, words: Catalog, metrics: Metrics, cloc
         for desk in desks:
             await desk.provider.start()
             stack.push_async_callback(desk.provider.close)
-        yield Plant(store, desks, worker, Intake(store, facts, context, clock, metrics), policies)
+        yield Plant(store, lent, desks, worker, Intake(store, facts, context, clock, metrics), policies)
 
 
 def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys: Keys, owner: str) -> Context:
@@ -222,25 +224,26 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
             await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))
         if "worker" not in roles:
-            await _answer(config, url, roles, health, webhooks, clock, stop)
+            await _answer(config, url, roles, health, webhooks, metrics, clock, stop)
             return
         async with plant(config, url, words, metrics, clock) as running:
             health.probe = running.troubles
-            listen(webhooks, config, running.store, running.desks, clock)
+            listen(webhooks, config, running.store, running.desks, running.lent, metrics)
             if "bounces" in roles:
-                await stack.enter_async_context(mailbox(config, running.store, clock))
+                await stack.enter_async_context(mailbox(config, running.lent))
             await run_plant(running, config, clock, metrics, stop, health)
 
 
 async def _answer(
-    config: Config, url: str, roles: tuple[str, ...], health: Health, webhooks: Webhooks, clock: Clock,
-    stop: asyncio.Event,
+    config: Config, url: str, roles: tuple[str, ...], health: Health, webhooks: Webhooks, metrics: Metrics,
+    clock: Clock, stop: asyncio.Event,
 ) -> None:  # fmt: skip
     """A process without a worker: takes callbacks and bounces in, and is ready while the store answers."""
     if roles == ("bounces",) and config.bounces is None:
         raise Unfit(["bounces: is null, so that the role `bounces` has nothing to do; name a port and secrets"])
     store = Store(client(url), Keys(config.redis.prefix))
-    listen(webhooks, config, store, build_desks(config, surroundings(config, store, clock)), clock)
+    lent = surroundings(config, store, clock, metrics)
+    listen(webhooks, config, store, build_desks(config, lent), lent, metrics)
 
     async def troubles() -> list[str]:
         try:
@@ -253,7 +256,7 @@ async def _answer(
     try:
         async with AsyncExitStack() as stack:
             if "bounces" in roles:
-                await stack.enter_async_context(mailbox(config, store, clock))
+                await stack.enter_async_context(mailbox(config, lent))
             await stop.wait()
     finally:
         health.state = "draining"

@@ -14,12 +14,13 @@ from gateway.domain.clock import Clock
 from gateway.domain.tokens import Seal, Unsubscribed
 from gateway.pipeline.desks import Desks
 from gateway.pipeline.files import digest
+from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.replies import take_reply, unsubscribe
 from gateway.store.redis import Store, StoreError
 from gateway.web.webhooks import Webhooks
 
 
-def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
+def surroundings(config: Config, store: Store, clock: Clock, metrics: Metrics) -> Surroundings:
     """What the house lends to its providers."""
 
     async def hand_over(task: bytes) -> str:
@@ -34,7 +35,7 @@ def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
     async def report(report: Report) -> None:
         try:
             if isinstance(report, Reply):  # a stop is in force before whoever brought it is answered
-                await take_reply(store, report, clock.now())
+                metrics.replies.add(report.provider, await take_reply(store, report, clock.now()))
                 return
             await store.redis.xadd(store.keys.callbacks, {"report": msgspec.json.encode(report)})
         except StoreError as error:
@@ -53,17 +54,20 @@ def surroundings(config: Config, store: Store, clock: Clock) -> Surroundings:
     )  # fmt: skip
 
 
-def listen(webhooks: Webhooks, config: Config, store: Store, desks: Desks, clock: Clock) -> None:
+def listen(
+    webhooks: Webhooks, config: Config, store: Store, desks: Desks, lent: Surroundings, metrics: Metrics
+) -> None:  # fmt: skip
     """From here on callbacks and one-click unsubscriptions are taken in."""
     listeners = {desk.name: desk.provider for desk in desks if isinstance(desk.provider, Listener)}
-    webhooks.open(listeners, surroundings(config, store, clock).report)
+    webhooks.open(listeners, lent.report)
     seal = Seal(config.web.secrets)
 
     async def act(token: str) -> None:
         who = seal.open(token)
         if who is not None:
             try:
-                await unsubscribe(store, who, clock.now())
+                await unsubscribe(store, who, lent.now())
+                metrics.replies.add("unsubscribe", "stop")
             except StoreError as error:
                 raise ConnectionError from error
 
@@ -71,12 +75,11 @@ def listen(webhooks: Webhooks, config: Config, store: Store, desks: Desks, clock
 
 
 @asynccontextmanager
-async def mailbox(config: Config, store: Store, clock: Clock) -> AsyncIterator[None]:
+async def mailbox(config: Config, lent: Surroundings) -> AsyncIterator[None]:
     """Takes bounces in until the end of the block, where they are configured. Raises OSError if the port is taken."""
-    own, bounces = config.bounces, verp(config.bounces.secrets) if config.bounces else None
-    if own is None or bounces is None:
+    own = config.bounces
+    if own is None or lent.bounces is None:
         yield
         return
-    report = surroundings(config, store, clock).report
-    async with take_bounces(own.host, own.port, own.protocol, bounces, report, clock.now):
+    async with take_bounces(own.host, own.port, own.protocol, lent.bounces, lent.report, lent.now):
         yield

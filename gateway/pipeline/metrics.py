@@ -26,6 +26,9 @@ class Metrics:
             "gateway_provider_reports_total", "Reports of providers, `orphan` where nobody knows the message yet",
             "provider", "status",
         )  # fmt: skip
+        self.replies = self._counter(
+            "gateway_replies_total", "What people wrote back, by what it was taken for", "provider", "meaning"
+        )
         self.store_errors = self._counter("gateway_store_errors_total", "Failures of the store", "what")
         self.in_flight = Gauge("gateway_in_flight", "Claims open at a provider", ["provider"], registry=self.registry)
         self.backlog = Gauge(
