@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from channels.contract import Message
-from channels.email.address import Mailbox, mailbox, named
+from channels.email.address import Mailbox, mailbox, named, xtext
 from channels.email.message import Letterhead, UnsafeHeaderError, checked, clean, encoded, sender
 from tests.channels.contract import message
 
@@ -148,6 +148,16 @@ def test_real_addresses_pass(text: str) -> None:
 )  # fmt: skip
 def test_others_do_not(text: str) -> None:
     assert mailbox(text) is None
+
+
+@given(value=nasty)
+@example(value="a+b=c d\u674e")
+def test_an_address_in_an_option_is_visible_ascii_and_reads_as_it_was(value: str) -> None:
+    """RFC 3461, 4: xtext, of which a mail server makes the address again."""
+    value = value.encode("utf-8", "replace").decode()
+    written = xtext(value)
+    assert re.fullmatch(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*", written)
+    assert re.sub(rb"\+(..)", lambda found: bytes.fromhex(found[1].decode()), written.encode()).decode() == value
 
 
 def test_a_display_name_is_told_from_the_address() -> None:

@@ -141,7 +141,7 @@ def _report(raw: bytes) -> bool:
 
 async def mangled(world: World, seed: int, count: int) -> Verdict:
     """So many bent jobs, and contacts, orders and reports among them, for one worker."""
-    box = {"kind": "sandbox", "receipt_ms": 5}
+    box = {"kind": "sandbox", "receipt_ms": 5, "doubts": 100_000}
     world.configure(
         {channel: [{"name": f"box-{channel}", **box}] for channel in ("sms", "email", "push", "call")},
         policies=ROOT / "config" / "policies",

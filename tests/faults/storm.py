@@ -30,7 +30,7 @@ async def storm(
     is how long the world may take to come to rest. A planted bug comes as `store`, or as `wrap` around every provider.
     """
     lots, verdict = random.Random(seed), Verdict()
-    box = {"kind": "sandbox", "receipt_ms": 5, "latency_ms": 8, "concurrency": 6, "keep": 100_000}
+    box = {"kind": "sandbox", "receipt_ms": 5, "latency_ms": 8, "concurrency": 6, "keep": 100_000, "doubts": 100_000}
     world.configure(
         {channel: [{"name": f"box-{channel}", **box}] for channel in ENDINGS},
         policies=capped(world), retry={"first": "100ms", "most": "300ms"}, worker={"drain": "2s", "batch": BATCH},

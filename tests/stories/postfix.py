@@ -145,10 +145,19 @@ def _installed() -> None:
     if os.geteuid() != 0:
         pytest.skip("Postfix needs root")
     if shutil.which("postfix") is None and os.environ.get("CI"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        choice = b"postfix postfix/main_mailer_type select No configuration\n"
-        subprocess.run(["debconf-set-selections"], input=choice, check=True, timeout=60)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postfix"]
-        subprocess.run(install, check=True, capture_output=True, timeout=300, env=environment)
+        try:
+            _install()
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or b""
+            pytest.fail(f"apt-get could not install Postfix: {error} {said.decode(errors='replace')[-500:]}")
     if shutil.which("postfix") is None:
         pytest.skip("Postfix is not installed (apt-get install postfix)")
+
+
+def _install() -> None:
+    """Raises OSError, or subprocess.SubprocessError with what apt-get said."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    choice = b"postfix postfix/main_mailer_type select No configuration\n"
+    subprocess.run(["debconf-set-selections"], input=choice, check=True, capture_output=True, timeout=60)
+    for order in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "postfix"]):
+        subprocess.run(["apt-get", *order], check=True, capture_output=True, timeout=300, env=environment)
