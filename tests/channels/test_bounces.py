@@ -209,6 +209,18 @@ async def test_a_bounce_of_ours_is_taken_and_any_other_mail_is_not(protocol: Any
     assert (told.reference, told.status, told.address) == (REFERENCE, "undelivered", True)
 
 
+async def test_a_forged_address_is_refused_before_anything_of_the_mail_is_taken() -> None:
+    async with door() as opened:
+
+        def talk() -> tuple[int, int]:
+            with smtplib.LMTP("127.0.0.1", opened.port, timeout=5) as line:
+                line.ehlo_or_helo_if_needed()
+                line.mail("")
+                return line.rcpt(f"b+{REFERENCE}-{'a' * 16}@bounces.example")[0], line.docmd("DATA")[0]
+
+        assert await to_thread(talk) == (550, 503)
+
+
 async def test_what_cannot_be_kept_is_brought_again() -> None:
     async with door() as opened:
         made = f"b+{OURS.token(REFERENCE)}@bounces.example"
