@@ -131,7 +131,15 @@ def inherit(job: Job, track: Track, reminder: Reminder, at: Instant) -> list[Rec
     """The owner of an open attempt is gone: nobody knows whether its request left."""
     track.state = "in_doubt"
     reason = Reason(code="in_doubt", message="the worker that sent it ended before the provider's answer was kept")
-    return [say(job, track, reminder, "in_doubt", at, reason, final=False)]
+    return [say(job, track, reminder, "in_doubt", at, reason, final=False), *arrival(job, track, reminder)]
+
+
+def arrival(job: Job, track: Track, reminder: Reminder) -> list[Receipt]:
+    """The end of a track of which an earlier message arrived while a later send was under way, once that is over."""
+    reached = next((attempt for attempt in track.earlier if attempt.reached is not None), None)
+    if reached is None or track.state in ("open", "presumed", "ended"):
+        return []
+    return _arrived(job, track, reminder, reached)
 
 
 def presume(job: Job, track: Track, reminder: Reminder, at: Instant) -> list[Receipt]:
@@ -205,6 +213,8 @@ def _report_of_earlier(
             return Step(contact="not_delivered")
         said = _say_undelivered(job, track, attempt, reminder, receipt, final=False)
         return Step(receipts=[said], contact="not_delivered")
+    if receipt.status == "sent" and attempt.fate == "in_doubt":
+        attempt.fate = "sent"
     if receipt.status != "delivered" or attempt.reached is not None:
         return Step()
     attempt.fate, attempt.reached = "sent", receipt.at

@@ -16,7 +16,7 @@ from channels.contract import Channel, Message
 from gateway.domain.clock import HOUR, Instant
 from gateway.domain.command import Pause, parse_command
 from gateway.domain.job import NOTHING, Attempt, Limits, Track, begin
-from gateway.domain.lifecycle import claim, defer, end, go_back, go_on, inherit, one_end, presume, unclaim
+from gateway.domain.lifecycle import arrival, claim, defer, end, go_back, go_on, inherit, one_end, presume, unclaim
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder
 from gateway.pipeline.addresses import read_stops
@@ -161,6 +161,7 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
         silent = context.limits.silent_at(track)
         if silent is not None and now >= silent:
             go_on(track, reminder)
+        receipts += arrival(job, track, reminder)
         if track.state in ("ready", "waiting"):
             match assess(view, track, context.house):
                 case Finish() if go_back(track):

@@ -90,10 +90,11 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.tracks("open"))
     @rule(data=st.data())
     def unclaim(self, data: Any) -> None:
-        _, track = self.any_track(data, "open")
+        index, track = self.any_track(data, "open")
         assert track.attempt is not None
         self.contacts.discard(track.attempt.reference)
         lifecycle.unclaim(track)
+        self.tell(index, lifecycle.arrival(self.job, track, self.reminder))  # as the line does at its next look
 
     @precondition(lambda self: self.tracks("open"))
     @rule(data=st.data())
@@ -218,6 +219,12 @@ class Life(RuleBasedStateMachine):
                 assert track.attempt is not None
                 assert track.attempt.reference in self.contacts
             assert all(attempt.reference in self.contacts for attempt in track.earlier)
+
+    @invariant()
+    def who_was_reached_is_waited_for_no_more(self) -> None:
+        for track in self.job.tracks:
+            if any(attempt.reached is not None for attempt in track.earlier):
+                assert track.state in ("open", "presumed", "ended")
 
     @invariant()
     def nothing_that_goes_on_is_forgotten(self) -> None:

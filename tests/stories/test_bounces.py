@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email import message_from_string
 from email.message import Message
 from typing import Any
@@ -13,7 +15,7 @@ from tests.peers.npm import free_port
 from tests.stories.postfix import postfix
 from tests.stories.test_receipts_come_back import free_port as web_port
 from tests.stories.test_receipts_come_back import web_role
-from tests.stories.world import World, reminder
+from tests.stories.world import World, WorkerProcess, reminder, start_worker
 
 SECRETS = ["a secret of sixteen"]
 
@@ -25,6 +27,25 @@ def mail(name: str, address: str) -> dict[str, Any]:
 def relay(port: int, **more: Any) -> dict[str, Any]:
     return {"name": "relay", "kind": "smtp", "host": "127.0.0.1", "port": port, "tls": "none",
             "from": "Example Bank <notice@gw.test>", **more}  # fmt: skip
+
+
+@asynccontextmanager
+async def bounces_role(world: World) -> AsyncIterator[WorkerProcess]:
+    """A process that takes bounces in and does nothing else."""
+    process = await start_worker(world.config_file, ("bounces",), None)
+    try:
+        yield process
+    finally:
+        await process.kill()
+
+
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
 
 
 async def test_real_bounces_end_as_the_right_receipts_and_a_dead_mailbox_is_not_written_to_again(world: World) -> None:
@@ -54,12 +75,13 @@ async def test_real_bounces_end_as_the_right_receipts_and_a_dead_mailbox_is_not_
 
 
 async def test_a_bounce_after_the_end_stops_the_mailbox_all_the_same(world: World) -> None:
-    """Without reports of delivery a relay's 250 is the end: a later bounce gives no receipt, but is learned from."""
+    """Without reports of delivery a relay's 250 is the end: a later bounce gives no receipt, but is learned from. It
+    may come to another process than the one that sends."""
     port = free_port()
     async with postfix(port) as far:
         bounces = {"host": "127.0.0.1", "port": port, "protocol": "lmtp", "secrets": SECRETS}
         world.configure({"email": [relay(far.port, bounces="b@bounces.gw.test")]}, bounces=bounces)
-        async with world.worker("worker", "bounces"):
+        async with bounces_role(world), world.worker("worker"):
             await world.put(mail("first", "gone@hard.test"))
             await world.receipts.ended("first")
             async with asyncio.timeout(30):
@@ -69,6 +91,17 @@ async def test_a_bounce_after_the_end_stops_the_mailbox_all_the_same(world: Worl
             await world.receipts.ended("second")
     assert world.receipts.statuses("first") == ["sent"]
     assert world.receipts.statuses("second") == ["suppressed"]
+
+
+async def test_a_mail_server_that_stays_connected_does_not_hold_up_a_drain(world: World) -> None:
+    port = free_port()
+    entry = relay(free_port(), bounces="b@bounces.gw.test")
+    world.configure({"email": [entry]}, bounces={"host": "127.0.0.1", "port": port, "secrets": SECRETS})
+    async with bounces_role(world) as process:
+        reader, writer = await connected(port)
+        assert (await reader.readline()).startswith(b"220")
+        assert await process.end() == 0
+        writer.close()
 
 
 def read(raw: bytes) -> Message:
