@@ -15,7 +15,7 @@ from tests.peers.npm import free_port
 from tests.stories.postfix import postfix
 from tests.stories.test_receipts_come_back import free_port as web_port
 from tests.stories.test_receipts_come_back import web_role
-from tests.stories.world import World, WorkerProcess, reminder, start_worker
+from tests.stories.world import WorkerProcess, World, reminder, start_worker
 
 SECRETS = ["a secret of sixteen"]
 
