@@ -217,7 +217,7 @@ async def _speak(line: Line, envelope: _Envelope, progress: _Progress, now: Call
     """One transaction. Raises SMTPException or OSError where the conversation breaks."""
     smtp = line.smtp
     if envelope.utf8 and not smtp.supports_extension("smtputf8"):
-        return Refused("no_smtputf8", "the relay takes no address that is not ASCII", address=True)
+        return Refused("no_smtputf8", "the relay takes no address that is not ASCII")
     offers = smtp.supports_extension("dsn")
     for command, more in zip((envelope.mail, envelope.rcpt), envelope.dsn, strict=True):
         line.dirty = True

@@ -49,8 +49,9 @@ Verdict = Literal["address", "final", "later", "token"]
 
 # The reasons that APNs documents; each took nothing. What is new: 4xx is the message's, 5xx may pass.
 REASONS: dict[str, tuple[Verdict, str]] = {
-    "BadDeviceToken": ("address", "not a device token, or one of the other environment"),
-    "DeviceTokenNotForTopic": ("address", "the token belongs to another app than `topic`"),
+    # Not the address: with the other environment's `base_url`, or another app's `topic`, every token would seem wrong.
+    "BadDeviceToken": ("final", "not a device token, or one of the other environment: check `base_url`"),
+    "DeviceTokenNotForTopic": ("final", "the token belongs to another app than `topic`"),
     "Unregistered": ("address", "the app is no longer on the device"),
     "ExpiredToken": ("address", "the device token has expired"),
     "PayloadTooLarge": ("final", "the message is too large"),

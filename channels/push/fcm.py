@@ -46,7 +46,8 @@ Verdict = Literal["address", "final", "later", "token"]
 # errorCode of an FcmError, or the status of Google's error where there is none. Nothing was accepted in any of them.
 ERROR_CODES: dict[str, tuple[Verdict, str]] = {
     "UNREGISTERED": ("address", "the app was removed or its token renewed"),
-    "SENDER_ID_MISMATCH": ("address", "the token belongs to another sender"),
+    # Not the address: with credentials of the wrong project every token would seem to be another sender's.
+    "SENDER_ID_MISMATCH": ("final", "the token belongs to another sender: check `credentials`"),
     "INVALID_ARGUMENT": ("final", "the message is not well formed or too large"),
     "UNAUTHENTICATED": ("token", "the access token was not taken"),
     # Our own set-up: a person's reminder must not be burned for it.

@@ -99,7 +99,7 @@ class WebPush:
             return Refused("no_subscription", "a web push needs a subscription object", address=True)
         endpoint = _endpoint(target.token, self._settings.services)
         if endpoint is None:
-            return Refused("bad_endpoint", "the endpoint is not of a push service that is allowed", address=True)
+            return Refused("bad_endpoint", "the endpoint is not of a push service that is allowed: `services`")
         ttl = (message.expires_at - self._now()) // 1000
         if ttl < 1:
             return Unavailable(TOO_LATE, "too little is left of the lawful window")

@@ -55,7 +55,7 @@ Verdict = Literal["address", "opted_out", "final", "later"]
 ERROR_CODES: dict[int, tuple[Verdict, str]] = {
     21211: ("address", "invalid number"),
     21217: ("address", "number not well formed"),
-    21612: ("address", "cannot be reached from this sender"),
+    21612: ("final", "cannot be reached from this sender"),
     21614: ("address", "not a mobile number"),
     21635: ("address", "a landline"),
     30005: ("address", "unknown handset"),
@@ -126,6 +126,8 @@ DELIVERY_CODES: dict[str, str] = {
 
 INBOUND_STATUSES = ("received", "receiving")
 OPTED_OUT_CODE = "21610"
+DEAD_CODES = frozenset({"30005", "30006"})
+"""ErrorCode of a callback that is about the number itself, not about this moment."""
 
 
 class TwilioSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -259,6 +261,7 @@ class Twilio:
             message_id=form.get("MessageSid") or form.get("SmsSid") or None,
             status=STATUSES.get(form.get("MessageStatus") or form.get("SmsStatus") or "", "unknown"),
             opted_out=code == OPTED_OUT_CODE,
+            address=code in DEAD_CODES,
             code=code,
             message=DELIVERY_CODES.get(code, f"Twilio error {code}") if code else None,
             at=at,

@@ -36,21 +36,31 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_stops(raw: Mapping[str, bytes]) -> dict[str, AddressStop]:
-    """The stops of addresses, by digest. Raises Unreadable."""
+    """The stops of addresses, by field. Raises Unreadable."""
     try:
         return {name: _read(value) for name, value in raw.items()}
     except msgspec.DecodeError as error:
         raise Unreadable(str(error)) from error
 
 
-def stops_of(
+def opted_out(
     digest: str, stop: AddressStop, tenant: str | None, recipient: str | None, keys: Keys
 ) -> list[FileWrite]:  # fmt: skip
-    """What writes a stop down; an opt-out also in the file of the person who was written to there, if anybody was."""
+    """What writes an opt-out down: for the address, and in the file of the person written to there, if anybody was."""
     written = FileWrite(keys.stopped, -1, (digest, _encode(stop).decode()))
-    if stop.reason != OPTED_OUT or tenant is None or recipient is None:
+    if tenant is None or recipient is None:
         return [written]
     return [written, _stop_person(tenant, recipient, digest, stop, keys)]
+
+
+def dead(digest: str, channel: str, stop: AddressStop, keys: Keys) -> FileWrite:
+    """What writes down that an address is dead on a channel: a number that takes no texts may well be called."""
+    return FileWrite(keys.stopped, -1, (dead_name(digest, channel), _encode(stop).decode()))
+
+
+def dead_name(digest: str, channel: str) -> str:
+    """The field of a dead address, beside that of its opt-out, so that neither takes the other's place."""
+    return f"{digest}:{channel}"
 
 
 def _stop_person(tenant: str, recipient: str, digest: str, stop: AddressStop, keys: Keys) -> FileWrite:

@@ -12,6 +12,7 @@ from gateway.domain.errors import Fault
 from gateway.domain.job import NOTHING, Attempt, Job, Limits, Track
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder, parse_reminder
+from gateway.pipeline.addresses import dead_name
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.files import digest
 from gateway.store.keys import Lane, Member, parse_member
@@ -80,8 +81,9 @@ class Errand:
 
 
 def digests(reminder: Reminder) -> tuple[str, ...]:
-    """The digests of every address on the channels that a job names."""
-    return tuple(digest(address) for channel in reminder.channels for address in reminder.addresses(channel))
+    """Under which names every address on the channels that a job names may be stopped: for everything, or as dead."""
+    found = [(digest(address), channel) for channel in reminder.channels for address in reminder.addresses(channel)]
+    return tuple(dict.fromkeys(name for own, channel in found for name in (own, dead_name(own, channel))))
 
 
 def address_of(reminder: Reminder, attempt: Attempt) -> str | PushTarget | None:

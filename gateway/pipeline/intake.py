@@ -5,16 +5,17 @@ made on older knowledge fails, so the effect is immediate wherever the person's 
 """
 
 import asyncio
-from typing import Any, assert_never
+from typing import Any, assert_never, get_args
 
 import msgspec
 import structlog
 
+from channels.contract import Channel
 from gateway.domain.clock import DAY, Clock, Instant, format_instant, parse_instant
 from gateway.domain.command import Cancel, Command, Consent, Pause, Resume, Stop, Unpause, parse_command
 from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
 from gateway.domain.errors import Fault
-from gateway.pipeline.addresses import read_stops
+from gateway.pipeline.addresses import dead_name, read_stops
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import read_record
 from gateway.pipeline.files import (
@@ -215,12 +216,15 @@ class Intake:
 
     async def _lifted_address(self, address: str, resume: Resume, entry: Entry) -> list[FileWrite]:
         keys = self.context.keys
-        found: Any = await self.store.redis.hmget(keys.stopped, ["v", address])
-        version, raw = found
-        stop = read_stops({address: raw})[address] if raw else None
-        if stop is None or stop.at > entry.accepted_ms or resume.reason not in (None, stop.reason):
-            return []
-        return [FileWrite(keys.stopped, int(version), (), [address])]
+        names = [address, *(dead_name(address, channel) for channel in get_args(Channel))]
+        version, *raw = list[Any](await self.store.redis.hmget(keys.stopped, ["v", *names]))
+        stops = read_stops({name: value for name, value in zip(names, raw, strict=True) if value})
+        lifted = [
+            name
+            for name, stop in stops.items()
+            if stop.at <= entry.accepted_ms and resume.reason in (None, stop.reason)
+        ]
+        return [FileWrite(keys.stopped, int(version), (), lifted)] if lifted else []
 
 
 def _cancelled(cancel: Cancel) -> str:

@@ -14,7 +14,7 @@ from channels.contract import Channel, Reply
 from gateway.domain.clock import DAY, Instant, format_instant
 from gateway.domain.replies import Meaning, meaning
 from gateway.domain.tokens import Unsubscribed
-from gateway.pipeline.addresses import OPTED_OUT, AddressStop, read_stops, stops_of
+from gateway.pipeline.addresses import OPTED_OUT, AddressStop, opted_out
 from gateway.pipeline.files import FILE_LIFE_MS, digest, write_contact
 from gateway.policy.facts import PastContact
 from gateway.store.keys import Member, parse_member, select_person
@@ -66,7 +66,7 @@ async def take_reply(store: Store, reply: Reply, now: Instant) -> Meaning:
     if said == "stop":
         stop = AddressStop(reason=OPTED_OUT, at=now, by=reply.provider)
         tenant, recipient = (member.tenant, member.recipient) if member else (None, None)
-        change.files += stops_of(address, stop, tenant, recipient, store.keys)
+        change.files += opted_out(address, stop, tenant, recipient, store.keys)
     [written] = await store.commit([change])
     if written == WRITTEN and said == "stop" and member is not None:
         await store.wake(select_person(member.tenant, member.recipient), now)
@@ -74,12 +74,11 @@ async def take_reply(store: Store, reply: Reply, now: Instant) -> Meaning:
 
 
 async def unsubscribe(store: Store, who: Unsubscribed, now: Instant) -> None:
-    """Stops an address by one click (RFC 8058), in force on return. Raises StoreError, Unreadable."""
-    known: Any = await store.redis.hget(store.keys.stopped, who.address)
-    if known is not None and read_stops({who.address: known})[who.address].reason == OPTED_OUT:
+    """Stops an address by one click (RFC 8058), in force on return. Raises StoreError."""
+    if await store.redis.hexists(store.keys.stopped, who.address):
         return  # a link may be followed a thousand times
     stop = AddressStop(reason=OPTED_OUT, at=now, by="unsubscribe")
-    files = stops_of(who.address, stop, who.tenant, who.recipient, store.keys)
+    files = opted_out(who.address, stop, who.tenant, who.recipient, store.keys)
     await store.commit([Change(files=files)])
     await store.wake(select_person(who.tenant, who.recipient), now)
 

@@ -8,7 +8,7 @@ from gateway.domain.clock import Instant
 from gateway.domain.job import Attempt, Track
 from gateway.domain.lifecycle import report, settle, unclaim
 from gateway.domain.receipt import Receipt
-from gateway.pipeline.addresses import DEAD, AddressStop, stops_of
+from gateway.pipeline.addresses import DEAD, AddressStop, dead, opted_out
 from gateway.pipeline.changes import record_life, rest, take_back, write_job
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.errand import Errand, due, read_record, reminder_of, write_receipt, write_record
@@ -76,9 +76,9 @@ def _learn_of_address(change: Change, landed: Landed, now: Instant, context: Con
         case Accepted(message_id=str(message_id)) if landed.desk.provider.facts.by_message_id:
             key = context.keys.message(attempt.provider, message_id)
             change.puts.append((key, attempt.reference, context.idempotency_ms))
-        case Refused(code=code, address=address, opted_out=opted_out) if attempt.address and (address or opted_out):
-            stop = AddressStop(reason=OPTED_OUT if opted_out else DEAD, at=now, by=attempt.provider, code=code)
-            change.files += stops_of(attempt.address, stop, m.tenant, m.recipient, context.keys)
+        case Refused(code=code, address=address, opted_out=wishes) if attempt.address and (address or wishes):
+            known = _Known(attempt.address, attempt.channel, now, attempt.provider, code)
+            change.files += _stops(known, m, context.keys, opted=wishes, gone=address)
 
 
 def _never_begun(landed: Landed, track: Track, context: Context) -> Settlement:
@@ -141,10 +141,30 @@ def _address_stops(receipt: ProviderReceipt, member: Member, seen: Seen, keys: K
     known = next((c for own, c in zip(person.names, person.contacts, strict=True) if own == name), None)
     if known is None or known.address is None:
         return []
-    stop = AddressStop(
-        reason=OPTED_OUT if receipt.opted_out else DEAD, at=receipt.at, by=receipt.provider, code=receipt.code
-    )
-    return stops_of(known.address, stop, member.tenant, member.recipient, keys)
+    told = _Known(known.address, known.channel, receipt.at, receipt.provider, receipt.code)
+    return _stops(told, member, keys, opted=receipt.opted_out, gone=receipt.address)
+
+
+class _Known(Struct, frozen=True):
+    """What was learned of an address, when, and from whom."""
+
+    digest: str
+    channel: str
+    at: Instant
+    by: str
+    code: str | None
+
+
+def _stops(known: _Known, member: Member, keys: Keys, *, opted: bool, gone: bool) -> list[FileWrite]:
+    """What writes down that a person wants no more at an address, or that it is dead."""
+    files: list[FileWrite] = []
+    if opted:
+        stop = AddressStop(reason=OPTED_OUT, at=known.at, by=known.by, code=known.code)
+        files += opted_out(known.digest, stop, member.tenant, member.recipient, keys)
+    if gone:
+        stop = AddressStop(reason=DEAD, at=known.at, by=known.by, code=known.code)
+        files.append(dead(known.digest, known.channel, stop, keys))
+    return files
 
 
 def _tell_contact(change: Change, member: Member, seen: Seen, name: str, event: str, keys: Keys) -> None:

@@ -10,7 +10,7 @@ from gateway.domain.clock import Instant
 from gateway.domain.command import Pause
 from gateway.domain.job import Job
 from gateway.domain.reminder import Reminder, Role
-from gateway.pipeline.addresses import DEAD, AddressStop
+from gateway.pipeline.addresses import AddressStop, dead_name
 from gateway.pipeline.desks import Desks
 from gateway.pipeline.files import PersonFile, digest
 from gateway.policy.policy import Policy
@@ -47,8 +47,7 @@ class View(Struct, frozen=True, kw_only=True):
         """Where this channel reaches the person: the first address that is not dead, or the first of all."""
         first = None
         for address in self.reminder.addresses(channel, house.desks.targets):
-            stop = self.stops.get(digest(address)) if self.stops else None
-            if stop is None or stop.reason != DEAD:
+            if not self.stops or dead_name(digest(address), channel) not in self.stops:
                 return address
             first = first or address
         return first

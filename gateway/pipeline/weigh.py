@@ -10,7 +10,7 @@ from gateway.domain.clock import Instant, tzdata_release
 from gateway.domain.places import locate
 from gateway.domain.receipt import Reason
 from gateway.domain.ruling import Decision, Finding, Look, Ruling, Weighed
-from gateway.pipeline.addresses import DEAD, AddressStop, states_of
+from gateway.pipeline.addresses import DEAD, AddressStop, dead_name, states_of
 from gateway.pipeline.files import consents_end, consents_of, digest, facts_of
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, Case, Written
@@ -62,8 +62,8 @@ def weigh(view: View, house: House, channel: Channel, look: Look) -> Answer:
     history, states = facts_of(view.person, view.household, view.now)
     candidate = _candidate(view, channel, house, consents_of(view.person, channel, view.now))
     if view.stops:
-        stop = view.stops.get(candidate.address or "")
-        if stop is not None and stop.reason == DEAD:
+        stop = view.stops.get(dead_name(candidate.address or "", channel))
+        if stop is not None:
             look.weighed.append(_entry(candidate, house, "deny", None, [f"{UNRULED}{DEAD}"], ()))
             return Forbidden(_dead(stop))
         states = (*states, *states_of(view.stops))

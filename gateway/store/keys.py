@@ -26,7 +26,7 @@ class Keys:
     | `reference:<reference>` | string | the job's member, found by a provider's callback |
     | `message:<provider>/<message id>` | string | the reference of a message that reports name by its provider's id |
     | `address:<digest>` | string | the member last written to at an address, found by a reply |
-    | `stopped` | hash | digest of an address → why nobody is written to there |
+    | `stopped` | hash | digest of an address → who opted out, and `<digest>:<channel>` → dead |
     | `orphans` | zset | reports of messages that nobody knows yet, scored by their time (ms) |
     | `reply:<provider>/<id>` | string | a reply that was taken in |
     | `order:<tenant>/<id>` | string | a command that was carried out |

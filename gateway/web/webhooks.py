@@ -14,6 +14,8 @@ from gateway.web.problem import problem
 from gateway.web.unsubscribe import Unsubscribe
 
 MAX_CALLBACK_BYTES = 64 * 1024
+MAX_MAIL_BYTES = 512 * 1024
+"""of a bounce that is posted as the mail that it is"""
 PATHS = ("/webhooks/{provider}", "/webhooks/{provider}/{reference}")
 
 
@@ -38,8 +40,9 @@ class Webhooks:
         if listener is None:
             raise web.HTTPNotFound
         body = await request.read()
-        if len(body) > MAX_CALLBACK_BYTES:
-            raise web.HTTPRequestEntityTooLarge(max_size=MAX_CALLBACK_BYTES, actual_size=len(body))
+        most = MAX_MAIL_BYTES if request.content_type == "message/rfc822" else MAX_CALLBACK_BYTES
+        if len(body) > most:
+            raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=len(body))
         try:
             heard = await listener.hear(self._callback(request, body))
         except OSError:

@@ -73,7 +73,7 @@ async def test_an_expired_window_sends_nothing(rig: Rig, fake: FakeFcm) -> None:
 
 @pytest.mark.parametrize(
     ("deed", "address"),
-    [("UNREGISTERED", True), ("SENDER_ID_MISMATCH", True), ("INVALID_ARGUMENT", False), ("BAD_TOKEN", True)],
+    [("UNREGISTERED", True), ("SENDER_ID_MISMATCH", False), ("INVALID_ARGUMENT", False), ("BAD_TOKEN", True)],
 )
 async def test_only_the_tokens_own_fault_costs_the_token(rig: Rig, fake: FakeFcm, deed: str, address: bool) -> None:
     fake.script.append(deed)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from channels.contract import ProviderReceipt
+from channels.contract import ProviderReceipt, Reply
 from gateway.domain.clock import format_instant
 from tests.stories.world import World, reminder
 
@@ -84,6 +84,23 @@ async def test_where_the_next_channel_is_forbidden_the_first_is_waited_for(world
         await world.put(job("a", SILENT))
         await world.receipts.ended("a")
     assert story(world, "a") == [("sent", "sms", False), ("presumed_sent", "sms", True)]
+
+
+async def test_a_number_that_takes_no_texts_may_be_called_and_an_opt_out_outlives_a_dead_address(world: World) -> None:
+    world.configure({"sms": [{"name": "box-sms", "kind": "sandbox"}], "call": [{"name": "calls", "kind": "call"}]})
+    async with world.inside() as plant:
+        await world.put(reminder("a", channels=["sms", "call"], recipient={"phone": DEAD}))
+        await world.receipts.ended("a")
+        reply = Reply(provider="box-sms", id="1", channel="sms", sender=DEAD, text="STOP", at=world.clock.now())
+        await plant.lent.report(reply)
+        await world.put(reminder("b", channels=["sms", "call"], recipient={"phone": DEAD}))
+        await world.receipts.ended("b")
+        await world.command("resume", recipient_id="p-b", address=DEAD, reason="dead_address")
+        await asyncio.sleep(1)
+        await world.put(reminder("c", channels=["call"], recipient={"phone": DEAD}))
+        await world.receipts.ended("c")
+    assert story(world, "a") == [("sent", "call", True)]
+    assert [world.receipts.last(name)["reason"]["code"] for name in ("b", "c")] == ["stopped", "opted_out"]
 
 
 async def test_a_dead_address_is_not_written_to_again_by_anybody_and_the_next_channel_is(world: World) -> None:
