@@ -15,7 +15,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from channels.contract import Bounces, Report
-from channels.email.bounces import MOST_BYTES, read_bounce
+from channels.email.bounces import MOST_BYTES, addresses_in, read_bounce
 from channels.email.verp import Verp
 
 NAME = "bounces"
@@ -35,11 +35,12 @@ def verp(secrets: Sequence[str]) -> Bounces | None:
 @asynccontextmanager
 async def take_bounces(
     host: str, port: int, protocol: Literal["lmtp", "smtp"], bounces: Bounces,
-    report: Callable[[Report], Awaitable[None]], now: Callable[[], int],
+    report: Callable[[Report], Awaitable[None]], now: Callable[[], int], complaints: str | None = None,
 ) -> AsyncIterator[int]:  # fmt: skip
-    """Listens until the end of the block; gives the port, which is another than `port` if that is 0. Raises OSError if
-    the port cannot be had. Whoever has no answer yet when it ends comes again."""
-    handler, kind = _Handler(bounces, report, now), LMTP if protocol == "lmtp" else SMTP
+    """Listens until the end of the block; gives the port, which is another than `port` if that is 0. `complaints` is
+    the mailbox that mail providers were told to send complaints to. Raises OSError if the port cannot be had. Whoever
+    has no answer yet when it ends comes again."""
+    handler, kind = _Handler(bounces, report, now, complaints), LMTP if protocol == "lmtp" else SMTP
     # SMTPUTF8, because a bounce of such a message is one itself, and its server would have nowhere to bring it.
     options: dict[str, Any] = {
         "data_size_limit": MOST_BYTES, "timeout": IDLE_S, "hostname": NAME, "ident": "ready", "enable_SMTPUTF8": True,
@@ -74,14 +75,16 @@ class _Handler:
     """Hooks of aiosmtpd; each answers with the line that the client gets."""
 
     def __init__(
-        self, bounces: Bounces, report: Callable[[Report], Awaitable[None]], now: Callable[[], int]
+        self, bounces: Bounces, report: Callable[[Report], Awaitable[None]], now: Callable[[], int],
+        complaints: str | None,
     ) -> None:  # fmt: skip
         self._bounces, self._report, self._now = bounces, report, now
+        self._complaints = complaints and complaints.casefold()
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:  # fmt: skip
-        if self._bounces.reference(address) is None:
+        if address.casefold() != self._complaints and self._bounces.reference(address) is None:
             return "550 5.1.1 no such mailbox"
         if envelope.rcpt_tos:  # a bounce has one; two would need two answers
             return "452 4.5.3 one recipient at a time"
@@ -89,11 +92,15 @@ class _Handler:
         return "250 2.1.5 ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        reference = self._bounces.reference(envelope.rcpt_tos[0])
+        raw = envelope.original_content or b""
+        named = [envelope.rcpt_tos[0]]
+        if named[0].casefold() == self._complaints:  # our address stands in the message that is complained of
+            named = addresses_in(raw)
+        reference = next((found for found in map(self._bounces.reference, named) if found is not None), None)
         if reference is None:
-            return "550 5.1.1 no such mailbox"
+            return "550 5.7.1 it names no message of ours"
         try:
-            await self._report(read_bounce(NAME, reference, envelope.original_content or b"", self._now()))
+            await self._report(read_bounce(NAME, reference, raw, self._now()))
         except OSError:
             return "451 4.3.0 it cannot be kept now; come again"
         return "250 2.0.0 kept"

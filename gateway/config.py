@@ -122,6 +122,8 @@ class Bounces(_Discreet, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)]
     protocol: Literal["lmtp", "smtp"] = "lmtp"
     secrets: Annotated[tuple[Annotated[str, Meta(min_length=16)], ...], Meta(min_length=1)]
+    complaints: Annotated[str | None, Meta(pattern=r"^[^\s@]+@[^\s@]+$")] = None
+    """the mailbox that feedback loops of mail providers report to"""
 
 
 class Defaults(Struct, frozen=True, kw_only=True):

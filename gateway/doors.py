@@ -81,5 +81,5 @@ async def mailbox(config: Config, lent: Surroundings) -> AsyncIterator[None]:
     if own is None or lent.bounces is None:
         yield
         return
-    async with take_bounces(own.host, own.port, own.protocol, lent.bounces, lent.report, lent.now):
+    async with take_bounces(own.host, own.port, own.protocol, lent.bounces, lent.report, lent.now, own.complaints):
         yield

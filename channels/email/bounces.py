@@ -27,6 +27,8 @@ _STATUS = re.compile(r"\b[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")
 _RANK = {"delivered": 3, "relayed": 3, "expanded": 3, "failed": 2, "delayed": 1}
 _DELIVERY = ("message/delivery-status", "message/global-delivery-status")
 _COMPLAINT = ("message/feedback-report",)
+_ADDRESS = re.compile(rb"(?<![A-Za-z0-9._%+=-])[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9.-]{1,255}")
+MOST_ADDRESSES = 500
 _BLANK = re.compile(rb"\n[ \t\r\n]*\n")
 _FIELDS = BytesHeaderParser(policy=policy.compat32)
 
@@ -47,6 +49,13 @@ def read_bounce(provider: str, reference: str, raw: bytes, at: int) -> ProviderR
     return ProviderReceipt(
         provider=provider, reference=reference, status="unknown", message="a mail that is no delivery report", at=at
     )
+
+
+def addresses_in(raw: bytes) -> list[str]:
+    """What looks like an address anywhere in a mail: of a complaint, ours stands in its fields or in the head of the
+    message that it is about. An address of our own making proves itself wherever it stands."""
+    found = islice(_ADDRESS.finditer(raw[:MOST_BYTES]), MOST_ADDRESSES)
+    return list(dict.fromkeys(match[0].decode("ascii", "replace") for match in found if b"+" in match[0]))
 
 
 def _delivery(provider: str, reference: str, part: Mail, at: int) -> ProviderReceipt:

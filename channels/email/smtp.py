@@ -83,6 +83,8 @@ class SmtpSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=True
             elif author and key == "bounces" and len(author[1].local) > MOST_LOCAL:
                 words = f"`{key}` must have at most {MOST_LOCAL} characters before the @, because a token follows them"
                 found.append(Fault(key, words))
+        if self.dsn and self.bounces is None:
+            found.append(Fault("dsn", "`dsn` needs `bounces`: the mailbox that the reports come to"))
         if (self.username is None) != (self.password is None):
             found.append(Fault("password", "`username` and `password` go together"))
         try:

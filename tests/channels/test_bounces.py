@@ -301,3 +301,18 @@ async def test_whatever_a_client_says_is_answered_and_troubles_nobody(
                 writer.close()
     assert opened.house.receipts == []
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
+
+
+async def test_a_complaint_at_the_mailbox_of_feedback_loops_is_about_the_message_that_it_holds() -> None:
+    house = House()
+    made = f"b+{OURS.token(REFERENCE)}@bounces.example"
+    ours = complaint("abuse").replace(b"Version: 1", f"Version: 1\r\nOriginal-Mail-From: <{made}>".encode())
+    within = complaint("abuse").replace(b"Subject: x", f"Return-Path: <{made}>\r\nSubject: x".encode())
+    async with take_bounces("127.0.0.1", 0, "lmtp", OURS, house.report, lambda: NOW, "fbl@example.com") as port:
+        opened = Door(port, house)
+        assert (await opened.bring("FBL@example.com", ours))[0] == 250
+        assert (await opened.bring("fbl@example.com", within))[0] == 250
+        assert (await opened.bring("fbl@example.com", complaint("abuse")))[0] == 550
+        assert (await opened.bring("other@example.com", ours))[0] == 550
+    told = [(one.reference, one.opted_out) for one in house.receipts if isinstance(one, ProviderReceipt)]
+    assert told == [(REFERENCE, True)] * 2

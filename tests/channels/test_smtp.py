@@ -236,6 +236,7 @@ class TestSettings:
             ({"from": "nobody"}, "from"),
             ({"from": "李@example.com"}, "from"),
             ({"bounces": "x"}, "bounces"),
+            ({"dsn": True}, "dsn"),
             ({"bounces": "a-very-long-name@mx.example.com"}, "bounces"),
             ({"password": None}, "password"),
             ({"tls": "maybe"}, "tls"),
