@@ -12,6 +12,7 @@ decides whether somebody is contacted twice, so the default is doubt:
 | anything else                                                           | `InDoubt`     |
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -51,6 +52,13 @@ class Message(Struct, frozen=True, kw_only=True):
     account: str | None = None
     template: str
     template_version: str
+
+    @property
+    def intent(self) -> str:
+        """Names the job in 32 hexadecimal digits, the same for every attempt at it: a stray second copy can take the
+        place of the first where a provider lets messages replace each other."""
+        names = f"{self.tenant}\0{self.recipient_id}\0{self.job_id}".encode()
+        return hashlib.blake2b(names, digest_size=16).hexdigest()
 
 
 class Accepted(Struct, frozen=True):

@@ -207,7 +207,7 @@ class Apns:
             (":method", "POST"), (":scheme", "https"), (":authority", self._url.authority),
             (":path", f"/3/device/{token}"), ("authorization", f"bearer {self._bearer()}"),
             ("apns-topic", self._settings.topic), ("apns-push-type", "alert"), ("apns-priority", "10"),
-            ("apns-expiration", str(message.expires_at // 1000)), ("apns-collapse-id", _intent(message)),
+            ("apns-expiration", str(message.expires_at // 1000)), ("apns-collapse-id", message.intent),
             ("apns-id", name_of(message.reference)), ("content-type", "application/json"),
         ]  # fmt: skip
 
@@ -256,11 +256,6 @@ def name_of(reference: str) -> str:
 def _document(message: Message) -> dict[str, Any]:
     alert = {"title": message.title or "", "body": message.text}
     return {"aps": {"alert": alert, "sound": "default"}, "reference": message.reference}
-
-
-def _intent(message: Message) -> str:
-    intent = f"{message.tenant}\0{message.recipient_id}\0{message.job_id}".encode()
-    return hashlib.blake2b(intent, digest_size=16).hexdigest()
 
 
 def _is_token(token: object) -> bool:

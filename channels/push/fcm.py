@@ -5,7 +5,6 @@ neither an idempotency key nor delivery receipts: what it took is `sent`, and th
 """
 
 import asyncio
-import hashlib
 from typing import Any, Literal
 
 import msgspec
@@ -148,8 +147,7 @@ class Fcm:
 
 def document(message: Message, token: str, ttl: int) -> dict[str, Any]:
     """The body of messages:send; `ttl` in seconds. A stray second copy replaces the first on the device (tag)."""
-    intent = f"{message.tenant}\0{message.recipient_id}\0{message.job_id}".encode()
-    tag = hashlib.blake2b(intent, digest_size=16).hexdigest()
+    tag = message.intent
     return {
         "message": {
             "token": token,

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -37,6 +37,7 @@ from channels.contract import (
 )
 from channels.http import Answer, Http
 from channels.settings import Common, Kind, Text, WebUrl
+from channels.sms.chinese import CHINA, CallbackSecret, instant, is_ours
 from channels.sms.registered import Registered, fill
 
 FACTS = Facts(
@@ -44,8 +45,6 @@ FACTS = Facts(
     summary="Alibaba Cloud SMS; registered templates, Chinese numbers",
 )  # fmt: skip
 VERSION = "2017-05-25"
-CHINA = timezone(timedelta(hours=8))
-"""Times of receipts are written without an offset, and are China's."""
 COUNTRY = "+86"
 ANSWER = '{"code": 0, "msg": "成功"}'.encode()
 
@@ -104,8 +103,8 @@ class AlibabaSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=T
     access_key_id: Text
     access_key_secret: Text
     templates: Annotated[tuple[Registered, ...], Meta(min_length=1)]
-    callback_secret: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,128}$")] | None = None
-    """The last part of the callback address; without it no receipts are taken in."""
+    callback_secret: CallbackSecret | None = None
+    """Without it no receipts are taken in."""
     base_url: WebUrl = "https://dysmsapi.aliyuncs.com"
 
     def mistakes(self) -> list[Fault]:
@@ -210,7 +209,7 @@ class Alibaba:
         status, failed = SEND_STATUSES[detail.send_status], detail.send_status == FAILED
         return ProviderReceipt(
             provider=self.name, reference=inquiry.reference, status=status, code=detail.err_code if failed else None,
-            at=_instant(detail.receive_date, now), address=failed and detail.err_code in DEAD_NUMBERS,
+            at=instant(detail.receive_date, now), address=failed and detail.err_code in DEAD_NUMBERS,
             opted_out=failed and detail.err_code in OPTED_OUT,
         )  # fmt: skip
 
@@ -219,8 +218,7 @@ class Alibaba:
 
     async def hear(self, callback: Callback) -> Heard | None:
         """Receipts (SmsReport) and replies (SmsUp), as a JSON array; the same one may come several times."""
-        secret = self._settings.callback_secret
-        if not secret or not hmac.compare_digest(secret.encode(), (callback.reference or "").encode()):
+        if not is_ours(callback, self._settings.callback_secret):
             return None
         try:
             told = _told(callback.body)
@@ -230,7 +228,7 @@ class Alibaba:
 
     def _report(self, told: _Told, now: int) -> Report:
         if told.content is not None and told.success is None:
-            at = _instant(told.send_time, now)
+            at = instant(told.send_time, now)
             name = str(told.sequence_id or f"{told.phone_number}-{at}")
             return Reply(
                 provider=self.name, id=name, channel="sms", sender=_e164(told.phone_number), text=told.content, at=at
@@ -243,7 +241,7 @@ class Alibaba:
             status="delivered" if told.success else "undelivered" if failed else "unknown",
             code=told.err_code if failed else None,
             message=told.err_msg if failed else None,
-            at=_instant(told.report_time, now),
+            at=instant(told.report_time, now),
             address=failed and told.err_code in DEAD_NUMBERS,
             opted_out=failed and told.err_code in OPTED_OUT,
         )
@@ -308,14 +306,6 @@ def _until_reset(verdict: Literal["tomorrow", "next_month"], now: int) -> float:
     if verdict == "next_month":
         reset = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
     return (reset - here).total_seconds()
-
-
-def _instant(text: str | None, now: int) -> int:
-    """`2026-11-23 12:00:00` in China's time → ms; `now` where it cannot be read."""
-    try:
-        return int(datetime.fromisoformat(text or "").replace(tzinfo=CHINA).timestamp() * 1000)
-    except ValueError:
-        return now
 
 
 def _e164(number: str) -> str:

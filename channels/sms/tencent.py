@@ -7,7 +7,7 @@ Signed by ourselves (TC3-HMAC-SHA256, cloud.tencent.com/document/api/382/52072).
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -33,6 +33,7 @@ from channels.contract import (
 )
 from channels.http import Answer, Http
 from channels.settings import Common, Kind, Text, WebUrl
+from channels.sms.chinese import CallbackSecret, instant, is_ours
 from channels.sms.registered import Registered, fill
 
 FACTS = Facts(
@@ -40,7 +41,6 @@ FACTS = Facts(
     summary="Tencent Cloud SMS; registered templates with positional parameters",
 )  # fmt: skip
 VERSION = "2021-01-11"
-CHINA = timezone(timedelta(hours=8))
 ANSWER = b'{"result": 0, "errmsg": "OK"}'
 
 Verdict = Literal["address", "opted_out", "final", "later"]
@@ -85,8 +85,8 @@ class TencentSettings(Common, frozen=True, kw_only=True, forbid_unknown_fields=T
     """SmsSdkAppId."""
     templates: Annotated[tuple[Registered, ...], Meta(min_length=1)]
     region: Text = "ap-guangzhou"
-    callback_secret: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,128}$")] | None = None
-    """The last part of the callback address; without it no receipts are taken in."""
+    callback_secret: CallbackSecret | None = None
+    """Without it no receipts are taken in."""
     base_url: WebUrl = "https://sms.tencentcloudapi.com"
 
     def mistakes(self) -> list[Fault]:
@@ -171,8 +171,7 @@ class Tencent:
 
     async def hear(self, callback: Callback) -> Heard | None:
         """Receipts and replies, as a JSON array or one object; the same one may come several times."""
-        secret = self._settings.callback_secret
-        if not secret or not hmac.compare_digest(secret.encode(), (callback.reference or "").encode()):
+        if not is_ours(callback, self._settings.callback_secret):
             return None
         try:
             told = _told.decode(callback.body)
@@ -200,7 +199,7 @@ class Tencent:
             status="delivered" if told.report_status == "SUCCESS" else "undelivered" if failed else "unknown",
             code=told.errmsg if failed else None,
             message=told.description if failed else None,
-            at=_instant(told.user_receive_time, now),
+            at=instant(told.user_receive_time, now),
             address=failed and told.errmsg in DEAD_NUMBERS,
             opted_out=failed and told.errmsg in OPTED_OUT,
         )
@@ -274,14 +273,6 @@ def _known(code: str) -> tuple[Verdict, str] | None:
 
 def _number(name: str) -> int:
     return int(name) if name.isdecimal() else 0
-
-
-def _instant(text: str | None, now: int) -> int:
-    """`2026-11-23 12:00:00` in China's time → ms; `now` where it cannot be read."""
-    try:
-        return int(datetime.fromisoformat(text or "").replace(tzinfo=CHINA).timestamp() * 1000)
-    except ValueError:
-        return now
 
 
 KIND = Kind(FACTS, TencentSettings, Tencent)
