@@ -1,6 +1,7 @@
 """An APNs that speaks its wire: HTTP/2 over TLS, tokens checked by ES256, reasons by name, GOAWAY as often as asked.
 
-Deeds: `ok`, a reason (`Unregistered`), `reset`, `hang`, `took-reset`, `took-hang`, `garbage` (200 without an id).
+Deeds: `ok`, a reason (`Unregistered`), `reset`, `hang`, `took-reset`, `took-hang`, `garbage` (200 without an id),
+`refused-stream` (RST_STREAM: not looked at), `bad-header` (taken; a header that is no UTF-8).
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import json
 import random
 import ssl
 import tempfile
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,8 @@ class FakeApns:
         self.rate, self.lots = rate, random.Random(seed)
         self.script: deque[str] = deque()
         self.log: list[dict[str, Any]] = []
+        self.answered: Counter[str] = Counter()
+        """Deeds done, each as often as it was."""
         self.connections = self.goaways = self.most_at_once = 0
         self.goaway_every: int | None = None
         self.cut_share = 0.0
@@ -74,7 +77,7 @@ class FakeApns:
 
     @asynccontextmanager
     async def serve(self, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[Self]:
-        server = await asyncio.start_server(self._serve, host, port, ssl=_context())
+        server = await asyncio.start_server(self._serve, host, port, ssl=server_context())
         self.url = f"https://{host}:{server.sockets[0].getsockname()[1]}"
         try:
             yield self
@@ -163,13 +166,14 @@ class _Peer:
         deed = self.fake.deed()
         if not _genuine(head):
             deed = "InvalidProviderToken"
-        if deed in ("ok", "took-reset", "took-hang", "garbage"):
+        if deed in ("ok", "took-reset", "took-hang", "garbage", "bad-header"):
             document = json.loads(body)
             self.fake.log.append({
                 "to": head[":path"].rpartition("/")[2], "reference": document["reference"], "message": document,
                 "headers": head,
             })  # fmt: skip
         self.busy -= 1
+        self.fake.answered[deed] += 1
         if deed.endswith("hang"):
             return
         if deed.endswith("reset"):
@@ -183,7 +187,11 @@ class _Peer:
             self.writer.close()
 
     def reply(self, number: int, deed: str, name: str) -> None:
-        if deed in ("ok", "garbage"):
+        if deed == "refused-stream":
+            self.h2.reset_stream(number, h2.errors.ErrorCodes.REFUSED_STREAM)
+        elif deed == "bad-header":
+            self.h2.send_headers(number, [(b":status", b"200"), (b"apns-id", b"\xff")], end_stream=True)
+        elif deed in ("ok", "garbage"):
             headers = [(":status", "200")] + ([("apns-id", name)] if deed == "ok" else [])
             self.h2.send_headers(number, headers, end_stream=True)
         else:
@@ -228,7 +236,8 @@ def _certificate() -> x509.Certificate:
     return made.sign(_server(), hashes.SHA256())
 
 
-def _context() -> ssl.SSLContext:
+def server_context() -> ssl.SSLContext:
+    """TLS with ALPN h2 and the certificate that `certificate` vouches for."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     with tempfile.NamedTemporaryFile() as file:
         file.write(_pem(_server()) + _certificate().public_bytes(serialization.Encoding.PEM))

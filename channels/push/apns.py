@@ -41,6 +41,8 @@ FACTS = Facts(
     summary="Apple Push Notification service over HTTP/2",
 )  # fmt: skip
 CONNECT_SHARE = 0.5
+# Between goes at an untouched request: a server that refuses every stream must not be flooded.
+FIRST_WAIT_S, MOST_WAIT_S = 0.001, 0.1
 TOKEN_LIFE_S = 40 * 60
 """A token must be made anew at least every hour and at most every 20 minutes."""
 LEAST_TOKEN_LIFE_S = 20 * 60
@@ -169,7 +171,7 @@ class Apns:
     async def _deliver(self, message: Message, token: str, body: bytes, timeout: float, sent: list[str]) -> Outcome:
         """One push. What the server has proven not to have looked at goes out again, on a new connection; a token that
         has expired is made anew once."""
-        renewed = False
+        renewed, wait = False, FIRST_WAIT_S
         while True:
             async with asyncio.timeout(timeout * CONNECT_SHARE):
                 connection = await self._connected()
@@ -178,7 +180,8 @@ class Apns:
                 reply = await connection.request(headers, body, lambda: sent.append(token))
             except Untouched:
                 sent.clear()
-                await asyncio.sleep(0)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, MOST_WAIT_S)
                 continue
             found, again = outcome(reply)
             if again and not renewed and self._renew():

@@ -170,12 +170,13 @@ class H2Connection:
                 payload = await self._reader.readexactly(length)
                 if head[3] == GOAWAY:
                     self._go_away(int.from_bytes(payload[:4], "big") & 0x7FFFFFFF)
+                    await self._told()  # who waits for a stream goes elsewhere, however long the others here take
                     continue
                 for event in self._h2.receive_data(head + payload):
                     self._take(event)
                 self._flush()
                 await self._told()
-        except (OSError, asyncio.IncompleteReadError, h2.exceptions.ProtocolError):
+        except (OSError, asyncio.IncompleteReadError, h2.exceptions.ProtocolError, UnicodeDecodeError):
             pass
         finally:
             self._end()

@@ -10,7 +10,7 @@ import pytest
 
 from channels import catalogue
 from channels.contract import Accepted, InDoubt, Message, PushTarget, Refused, Unavailable
-from channels.fakes.apns import STATUS, FakeApns
+from channels.fakes.apns import STATUS, FakeApns, server_context
 from channels.push.apns import REASONS, name_of, outcome
 from channels.push.h2_connection import Reply
 from tests.channels.contract import NOW, House, Rig, WireContract, dead_port, message, once
@@ -157,6 +157,46 @@ async def test_who_waits_for_a_stream_in_vain_was_surely_not_sent(rig: Rig, fake
     fake.script.append("hang")
     kinds = Counter(type(one).__name__ for one in (await load(rig, 3, 0.5)).values())
     assert kinds == {"InDoubt": 1, "Unavailable": 2}
+
+
+async def test_who_waits_on_a_connection_that_goes_away_is_sent_on_the_next(rig: Rig, fake: FakeApns) -> None:
+    fake.first_streams = fake.streams = 1
+    fake.goaway_every = 1
+    fake.script.append("hang")
+    kinds = Counter(type(one).__name__ for one in (await load(rig, 5, 2)).values())
+    assert kinds == {"InDoubt": 1, "Accepted": 4}, "a silent stream held up those behind it"
+
+
+async def test_a_stream_that_was_refused_is_sent_again_and_arrives_once(rig: Rig, fake: FakeApns) -> None:
+    fake.script.extend(["refused-stream"] * 30)
+    assert held(await load(rig, 100), fake) == {"Accepted": 100}
+    assert fake.answered["refused-stream"] == 30
+
+
+async def test_a_server_that_refuses_every_stream_is_not_flooded(rig: Rig, fake: FakeApns) -> None:
+    fake.script.extend(["refused-stream"] * 5_000)
+    assert isinstance((await load(rig, 1, 1.0)).popitem()[1], Unavailable)
+    assert 1 < fake.answered["refused-stream"] < 50
+
+
+async def test_a_header_that_is_no_text_is_in_doubt_and_ends_only_its_connection(rig: Rig, fake: FakeApns) -> None:
+    provider = rig.build()
+    await provider.start()
+    fake.script.append("bad-header")
+    assert isinstance(await provider.send(push(), 5), InDoubt)
+    assert isinstance(await provider.send(push(reference=f"{2:032x}"), 5), Accepted)
+    await provider.close()
+    assert len(fake.log) == 2
+
+
+async def test_a_server_that_never_tells_its_settings_was_surely_sent_nothing(rig: Rig) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0, ssl=server_context()) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert isinstance(await once(rig, 0.4, base_url=url), Unavailable)
 
 
 def test_a_key_or_an_authority_that_is_none_is_a_fault(rig: Rig, tmp_path: Path) -> None:
