@@ -64,17 +64,18 @@ def dead_name(digest: str, channel: str) -> str:
 
 
 def _stop_person(tenant: str, recipient: str, digest: str, stop: AddressStop, keys: Keys) -> FileWrite:
-    """The same as a state, named as a stop by command is, so that a later `resume` with the address lifts it."""
-    state = State(state=OPTED_OUT, from_=stop.at, recipient=recipient, address=digest)
+    """The same as a state, named as a stop by command is, so that a later `resume` with the address lifts it. It holds
+    since ever, because the clock of whoever judges may be behind the one that told."""
+    state = State(state=OPTED_OUT, recipient=recipient, address=digest)
     return FileWrite(
         keys.person(tenant, recipient), -1, write_state(f"stop:{stop.at}-0:address:{digest}", state), (), -FILE_LIFE_MS
     )
 
 
 def states_of(stops: Mapping[str, AddressStop]) -> tuple[State, ...]:
-    """The opt-outs as rules look at states."""
+    """The opt-outs as rules look at states; since ever, as above."""
     return tuple(
-        State(state=OPTED_OUT, from_=stop.at, address=digest)
+        State(state=OPTED_OUT, address=digest)
         for digest, stop in stops.items()
         if stop.reason == OPTED_OUT
     )

@@ -64,7 +64,7 @@ async def take_reply(store: Store, reply: Reply, now: Instant) -> Meaning:
     if member is not None:
         change.files.append(_contact(store, reply, member, address))
     if said == "stop":
-        stop = AddressStop(reason=OPTED_OUT, at=now, by=reply.provider)
+        stop = AddressStop(reason=OPTED_OUT, at=await _told(store), by=reply.provider)
         tenant, recipient = (member.tenant, member.recipient) if member else (None, None)
         change.files += opted_out(address, stop, tenant, recipient, store.keys)
     [written] = await store.commit([change])
@@ -77,10 +77,16 @@ async def unsubscribe(store: Store, who: Unsubscribed, now: Instant) -> None:
     """Stops an address by one click (RFC 8058), in force on return. Raises StoreError."""
     if await store.redis.hexists(store.keys.stopped, who.address):
         return  # a link may be followed a thousand times
-    stop = AddressStop(reason=OPTED_OUT, at=now, by="unsubscribe")
+    stop = AddressStop(reason=OPTED_OUT, at=await _told(store), by="unsubscribe")
     files = opted_out(who.address, stop, who.tenant, who.recipient, store.keys)
     await store.commit([Change(files=files)])
     await store.wake(select_person(who.tenant, who.recipient), now)
+
+
+async def _told(store: Store) -> Instant:
+    """The store's own time, by which the orders that may lift a stop are placed as well."""
+    seconds, micros = await store.redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 def _contact(store: Store, reply: Reply, member: Member, address: str) -> FileWrite:

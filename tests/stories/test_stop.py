@@ -15,7 +15,7 @@ from gateway.pipeline.files import read_file
 from gateway.pipeline.replies import take_reply
 from gateway.store.redis import Store
 from tests.stories.test_receipts_come_back import PUBLIC, free_port, web_role
-from tests.stories.world import World, reminder
+from tests.stories.world import ShiftedClock, World, reminder
 
 PHONE = "+491701234500"
 ENTRY = {"name": "main", "kind": "twilio", "account_sid": "AC1", "auth_token": "secret", "from": "+15005550006"}
@@ -116,6 +116,17 @@ async def test_a_refusal_because_of_a_stop_that_the_provider_took_stops_the_addr
     assert world.receipts.statuses("first") == ["failed"]
     assert [world.receipts.last(name)["reason"]["code"] for name in ("second", "third")] == ["opted_out"] * 2
     assert twilio.log == []
+
+
+async def test_a_stop_holds_at_once_also_for_a_worker_whose_clock_is_behind(world: World) -> None:
+    world.configure({"sms": [{"name": "null", "kind": "null"}]})
+    store = Store(world.redis, world.keys)
+    reply = Reply(provider="x", id="1", channel="sms", sender=PHONE, text="STOP", at=world.clock.now())
+    await take_reply(store, reply, world.clock.now())
+    async with world.inside(ShiftedClock(-60_000)):
+        await world.put(reminder("a", "li"))
+        await world.receipts.ended("a")
+    assert world.receipts.statuses("a") == ["suppressed"]
 
 
 async def test_ten_thousand_races_between_a_stop_and_a_claim(world: World) -> None:
