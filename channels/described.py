@@ -5,11 +5,9 @@ that stands nowhere is in doubt, and a report with a word that stands nowhere is
 """
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlencode
 
 import msgspec
 from msgspec.structs import replace
@@ -30,13 +28,15 @@ from channels.contract import (
     Surroundings,
     Unavailable,
 )
-from channels.description import CallbackBy, DescribedSettings, Signature, filled, placeholders
+from channels.description import CallbackBy, DescribedSettings, RefusedBy, Signature, placeholders
 from channels.http import Answer, Http
 from channels.settings import Kind
 
 FACTS = Facts(kind="http", channel=None, receipts=False, summary="a provider over HTTP, described in the configuration")
 
-_ABSENT = object()
+# What a provider says of a refusal ends up in receipts and logs; it may say more than anybody reads.
+MOST_CODE, MOST_WORDS = 100, 200
+Status = Literal["sent", "delivered", "undelivered", "unknown"]
 
 
 class Described:
@@ -63,10 +63,7 @@ class Described:
     async def send(self, message: Message, timeout: float) -> Outcome:
         if message.expires_at - self._now() < 1000:
             return Unavailable(TOO_LATE, "too little is left of the lawful window")
-        document = filled(self._settings.body, message, self._now())
-        body = msgspec.json.encode(document) if self._settings.format == "json" else urlencode(document).encode()
-        known = self._settings.idempotency
-        headers = self._settings.request_headers() | ({known.header: message.reference} if known else {})
+        headers, body = self._settings.request(message, self._now())
         seen = await self._http.post(self._url, body, timeout, headers)
         return outcome(seen, self._settings, message.reference) if isinstance(seen, Answer) else seen
 
@@ -78,66 +75,80 @@ class Described:
         by = self._settings.callback
         if by is None or not signed(by.signature, callback):
             return None
-        try:
-            document = msgspec.json.decode(callback.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return Heard(())
+        document = _read(callback.body)
         listed = document if isinstance(document, list) else [document]
         return Heard(tuple(self._receipt(by, one, callback.at) for one in listed if isinstance(one, dict)))
 
     def _receipt(self, by: CallbackBy, told: Mapping[str, Any], at: int) -> ProviderReceipt:
         word, code = _word(told, by.status), _word(told, by.code) or None
-        words = {word, code}
-        dead, opted = bool(words & set(by.address)), bool(words & set(by.opted_out))
-        failed = word in by.undelivered or ((dead or opted) and word not in by.delivered)
-        status: Literal["sent", "delivered", "undelivered", "unknown"] = (
-            "delivered"
-            if word in by.delivered
-            else "undelivered"
-            if failed
-            else "sent"
-            if word in by.sent
-            else "unknown"
-        )
+        dead = not {word, code}.isdisjoint(by.address)
         return ProviderReceipt(
             provider=self.name, reference=_word(told, by.reference) or None, message_id=_word(told, by.id) or None,
-            status=status, code=code, at=at, address=dead, opted_out=opted,
+            status=_status(by, word, dead), code=code, at=at, address=dead,
+            opted_out=not {word, code}.isdisjoint(by.opted_out),
         )  # fmt: skip
+
+
+def _status(by: CallbackBy, word: str, dead: bool) -> Status:
+    if word in by.delivered:
+        return "delivered"
+    if word in by.undelivered:
+        return "undelivered"
+    if word in by.sent:
+        return "sent"
+    # Nothing arrives at an address that is dead. That a person wants no more says nothing of what has arrived.
+    return "undelivered" if dead else "unknown"
 
 
 def outcome(answer: Answer, settings: DescribedSettings, reference: str) -> Outcome:
     """What an answer means by the description alone; one that stands nowhere proves nothing."""
-    try:
-        document = msgspec.json.decode(answer.body) if answer.body.strip() else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        document = _ABSENT
-    accepted, refused = settings.accepted, settings.refused
-    if answer.status in accepted.status:
-        if accepted.id is None:
-            return Accepted(reference)
-        name = _word(document, accepted.id)
-        return Accepted(name) if name else InDoubt("no_id", f"accepted without an identifier at {accepted.id}")
-    if answer.status not in refused.status or document is _ABSENT:
-        return InDoubt(f"http_{answer.status}", "an answer that the description does not list")
-    code = _word(document, refused.code) or f"http_{answer.status}"
-    words = _word(document, refused.message) or "refused by the provider"
-    if code in refused.later:
-        return Unavailable(code, words[:200])
-    return Refused(code, words[:200], address=code in refused.address, opted_out=code in refused.opted_out)
+    document, accepted, refused = _read(answer.body), settings.accepted, settings.refused
+    code = _word(document, refused.code)[:MOST_CODE] if refused else ""
+    if refused and answer.status in refused.status:
+        may_accept = answer.status in accepted.status
+        if refusal := _refusal(code, f"http_{answer.status}", may_accept, _word(document, refused.message), refused):
+            return refusal
+    if answer.status not in accepted.status:
+        return InDoubt(code or f"http_{answer.status}", "an answer that the description does not list")
+    if accepted.id is None:
+        return Accepted(reference)
+    name = _word(document, accepted.id)
+    return Accepted(name) if name else InDoubt(code or "no_id", f"accepted without an identifier at {accepted.id}")
+
+
+def _refusal(code: str, status: str, may_accept: bool, words: str, by: RefusedBy) -> Refused | Unavailable | None:
+    """A code that is listed refuses, and so does `http_…` where it is. Any other does, and the status alone where no
+    code is described, unless that status may be an acceptance. Without its code it is not the provider's refusal."""
+    proven = not may_accept and (code or by.code is None)
+    code, words = code or status, words[:MOST_WORDS] or "refused by the provider"
+    if not proven and code not in by.codes:
+        return None
+    if code in by.later:
+        return Unavailable(code, words)
+    return Refused(code, words, address=code in by.address, opted_out=code in by.opted_out)
 
 
 def signed(by: Signature, callback: Callback) -> bool:
     """Whether one of the secrets signed this callback, in time where it is stamped."""
-    given = callback.headers.get(by.header.lower(), "")
     payload = callback.body
     if by.timestamp is not None:
         stamp = callback.headers.get(by.timestamp.lower(), "")
         if not stamp.isdecimal() or len(stamp) > 12 or abs(int(stamp) - callback.at / 1000) > by.within:
             return False
         payload = stamp.encode() + b"." + payload
-    own = [hmac.new(secret.encode(), payload, getattr(hashlib, by.algorithm)).digest() for secret in by.secrets]
+    # A header may hold bytes that are no text; they are a wrong signature and not an accident.
+    given = callback.headers.get(by.header.lower(), "").encode("utf-8", "surrogateescape")
+    own = [hmac.digest(secret.encode(), payload, by.algorithm) for secret in by.secrets]
     texts = [digest.hex() if by.encoding == "hex" else base64.b64encode(digest).decode() for digest in own]
-    return any(hmac.compare_digest(f"{by.prefix}{text}".encode(), given.encode()) for text in texts)
+    return any(hmac.compare_digest(f"{by.prefix}{text}".encode(), given) for text in texts)
+
+
+def _read(body: bytes) -> Any:
+    """The JSON document, None where there is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _word(document: Any, pointer: str | None) -> str:

@@ -1,12 +1,15 @@
 """A Twilio that speaks its wire: checks Basic auth, takes messages, refuses by code, calls back with real signatures.
 
-A deed of five digits is a Twilio error code. `GET /__log` gives the accepted messages as JSON lines.
+A deed of five digits is a Twilio error code. `GET /__log` gives the accepted messages as JSON lines. `POST /__inbound`
+with `{"from": "+1…", "body": "STOP", "to_url": "https://…/webhooks/NAME"}` brings what a person writes to a webhook.
 """
 
 import asyncio
 import base64
+import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from aiohttp import web
@@ -33,10 +36,12 @@ class FakeTwilio(HttpFake):
         self.callback_delay = 0.0
         self.callback_base: tuple[str, str] | None = None
         self.reports: list[tuple[str, dict[str, str], str, int | None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/2010-04-01/Accounts/{account}/Messages.json", self.create)]
+        return [
+            web.post("/2010-04-01/Accounts/{account}/Messages.json", self.create),
+            web.post("/__inbound", self.inbound),
+        ]
 
     def entry(self, folder: Path) -> dict[str, Any]:
         return {"name": "sms", "kind": "twilio", "account_sid": self.account, "auth_token": self.token,
@@ -65,9 +70,7 @@ class FakeTwilio(HttpFake):
     def taken(self, record: dict[str, Any]) -> None:
         super().taken(record)
         if self.callbacks and record.get("StatusCallback"):
-            task = asyncio.get_running_loop().create_task(self.report(record, *self.callbacks))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.afterwards(self.report(record, *self.order(self.callbacks)))
 
     async def report(self, record: dict[str, Any], *statuses: str, code: str = "30003") -> None:
         """Calls back for an accepted record; also for tests that want a late or a repeated callback."""
@@ -81,10 +84,28 @@ class FakeTwilio(HttpFake):
             }
             if status in ("undelivered", "failed"):
                 form["ErrorCode"] = code
-            url = record["StatusCallback"]
-            signature = RequestValidator(self.token).compute_signature(url, form)
-            where = url.replace(*self.callback_base, 1) if self.callback_base else url
-            self.reports.append((url, form, signature, await _post(where, form, signature)))
+            await self._tell(record["StatusCallback"], form)
+
+    async def inbound(self, request: web.Request) -> web.Response:
+        """Brings a message to a webhook, signed; gives the status of its answer, null where nobody answered."""
+        try:
+            asked = json.loads(await request.read())
+            sender, body, url = (str(asked[key]) for key in ("from", "body", "to_url"))
+        except (ValueError, LookupError, TypeError):
+            return web.json_response({"error": "a JSON object with from, body and to_url is needed"}, status=400)
+        sid = f"SM{uuid4().hex}"
+        form = {
+            "MessageSid": sid, "SmsSid": sid, "SmsStatus": "received", "AccountSid": self.account,
+            "From": sender, "To": "+15005550006", "Body": body, "NumMedia": "0", "NumSegments": "1",
+        }  # fmt: skip
+        return web.json_response({"sid": sid, "status": await self._tell(url, form)})
+
+    async def _tell(self, url: str, form: dict[str, str]) -> int | None:
+        signature = RequestValidator(self.token).compute_signature(url, form)
+        where = url.replace(*self.callback_base, 1) if self.callback_base else url
+        status = await _post(where, form, signature)
+        self.reports.append((url, form, signature, status))
+        return status
 
 
 async def _post(url: str, form: dict[str, str], signature: str) -> int | None:

@@ -17,7 +17,7 @@ import json
 import random
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -47,7 +47,10 @@ class HttpFake:
         """Requests that were read, taken or not."""
         self.delay = 0.0
         self.url = ""
+        self.shuffled = False
+        """Whether what is reported comes twice and in any order."""
         self._lots = random.Random(seed)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         raise NotImplementedError
@@ -62,6 +65,18 @@ class HttpFake:
 
     def taken(self, record: dict[str, Any]) -> None:
         self.log.append(record)
+
+    def order(self, statuses: Sequence[str]) -> list[str]:
+        """Statuses as they are reported: one after the other or, where `shuffled`, each twice and in any order."""
+        if not self.shuffled:
+            return list(statuses)
+        return self._lots.sample([*statuses, *statuses], 2 * len(statuses))
+
+    def afterwards(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does it beside the answer."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def count(self, key: str, value: str) -> int:
         return sum(record.get(key) == value for record in self.log)
