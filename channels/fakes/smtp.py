@@ -38,7 +38,7 @@ class FakeSmtp:
         self.log: list[Mail] = []
         self.connections = 0
         self.delay = 0.0
-        self.port = 0
+        self.host, self.port = "127.0.0.1", 0
         self.rate = rate
         self.login = login
         self.utf8 = utf8
@@ -50,7 +50,7 @@ class FakeSmtp:
     @asynccontextmanager
     async def serve(self, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[Self]:
         server = await asyncio.get_running_loop().create_server(lambda: _Server(self), host, port)
-        self.port = server.sockets[0].getsockname()[1]
+        self.host, self.port = host, server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
@@ -59,7 +59,7 @@ class FakeSmtp:
             await asyncio.sleep(0.02)
 
     def entry(self, folder: Path) -> dict[str, Any]:
-        return {"name": "email", "kind": "smtp", "host": "127.0.0.1", "port": self.port, "tls": "none",
+        return {"name": "email", "kind": "smtp", "host": self.host, "port": self.port, "tls": "none",
                 "from": "Example Bank <notice@example.com>"}  # fmt: skip
 
     def hang_up(self) -> None:

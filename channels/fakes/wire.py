@@ -89,7 +89,7 @@ class HttpFake:
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port, backlog=4096).start()
-            self.url = f"http://{host}:{runner.addresses[0][1]}"
+            self.url = f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}"
             yield self
         finally:
             await runner.cleanup()

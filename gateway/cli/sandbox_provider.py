@@ -15,6 +15,8 @@ from channels.catalogue import KINDS, kind_of
 from gateway.cli.terminal import Quit
 
 FAKES = "channels.fakes"
+MOST_PORT = 65535
+INBOUND = '{"from": "+1…", "body": "STOP", "to_url": "<public_url>/webhooks/<name>"}'
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,7 +32,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--fault-rate", type=float, default=0.0, metavar="SHARE", help="of requests that fail, 0 to 1")
     parser.add_argument("--seed", type=int, default=0, help="for which of them fail")
     parser.add_argument("--delay", type=float, default=0.0, metavar="SECONDS", help="before every answer")
-    parser.add_argument("--callbacks", metavar="STATUS,…", help="what is reported after each message, in this order")
+    parser.add_argument("--callbacks", metavar="STATUS,…", help="reported after each message, in this order")
+    parser.add_argument("--callbacks-shuffled", action="store_true", help="report each twice, and in any order")
+    parser.add_argument("--callback-url", metavar="URL", help="where reports go, if no message says so itself")
     parser.set_defaults(run=run)
 
 
@@ -44,14 +48,30 @@ def run(chosen: argparse.Namespace) -> int:
         raise Quit(f"KIND: {chosen.kind!r} has no sandbox; there are {', '.join(kinds())}", status=2)
     if not 0 <= chosen.fault_rate <= 1:
         raise Quit("--fault-rate: must be between 0 and 1", status=2)
+    if not 0 <= chosen.port <= MOST_PORT:
+        raise Quit(f"--port: must be between 0 and {MOST_PORT}", status=2)
+    asyncio.run(_serve(_fake(chosen), chosen))
+    return 0
+
+
+def _fake(chosen: argparse.Namespace) -> Any:
+    """The fake as it is wanted. Raises Quit for what it cannot do."""
     fake = import_module(f"{FAKES}.{chosen.kind}").FAKE(chosen.fault_rate, chosen.seed)
     fake.delay = chosen.delay
-    if chosen.callbacks:
-        if not hasattr(fake, "callbacks"):
-            raise Quit(f"--callbacks: the sandbox of {chosen.kind} reports nothing by itself", status=2)
-        fake.callbacks = tuple(chosen.callbacks.split(","))
-    asyncio.run(_serve(fake, chosen))
-    return 0
+    statuses = tuple(chosen.callbacks.split(",")) if chosen.callbacks else None
+    if chosen.callbacks_shuffled and not statuses:
+        raise Quit("--callbacks-shuffled: --callbacks must say what is reported", status=2)
+    for key, option, value in (
+        ("callbacks", "--callbacks", statuses),
+        ("shuffled", "--callbacks-shuffled", chosen.callbacks_shuffled),
+        ("callback", "--callback-url", chosen.callback_url),
+    ):
+        if not value:
+            continue
+        if not hasattr(fake, key):
+            raise Quit(f"{option}: the sandbox of {chosen.kind} reports nothing that way", status=2)
+        setattr(fake, key, value)
+    return fake
 
 
 async def _serve(fake: Any, chosen: argparse.Namespace) -> None:
@@ -69,5 +89,11 @@ def _told(kind: str, fake: Any, folder: Path) -> str:
     channel = kind_of(kind).facts.channel or "sms"
     document = {"channels": {channel: {"providers": [fake.entry(folder)]}}}
     text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
-    log = f"# what it took: {fake.url}/__log\n" if hasattr(fake, "routes") else ""
-    return f"{log}{text}"
+    notes = ""
+    if hasattr(fake, "routes"):
+        notes += f"# what it took: {fake.url}/__log\n"
+    if hasattr(fake, "inbound"):
+        notes += f"# what a person writes: POST {fake.url}/__inbound {INBOUND}\n"
+    if getattr(fake, "callbacks", ()):
+        notes += "# what it reports is asked for and believed only where the configuration has a web.public_url\n"
+    return notes + text

@@ -12,10 +12,13 @@ import yaml
 
 from channels import catalogue
 from channels.contract import Accepted, PushTarget
+from channels.fakes.http import FakeHouse
 from channels.fakes.webpush import FakeWebPush
 from gateway.cli.sandbox_provider import kinds
 from gateway.config import Config, load
 from tests.channels.contract import House, message
+from tests.stories.test_receipts_come_back import free_port, web_role
+from tests.stories.world import World, reminder
 
 TEXT = (
     "【示例银行】李雷您好，您应于2026年11月20日还款的¥1,280.50已逾期3天，请您尽快安排还款。"
@@ -64,6 +67,63 @@ async def test_the_entry_that_it_prints_sends_to_it(kind: str, tmp_path: Path) -
         assert await process.wait() == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "statuses"), [("twilio", "queued,sent,delivered"), ("http", "SENT,DELIVERED")]
+)  # fmt: skip
+async def test_what_it_reports_twice_and_in_any_order_ends_the_messages(world: World, kind: str, statuses: str) -> None:
+    port = free_port()
+    public = f"http://127.0.0.1:{port}"
+    own = ("--callback-url", f"{public}/webhooks/house") if kind == "http" else ()
+    process, told = await started(kind, "--callbacks", statuses, "--callbacks-shuffled", "--seed", "7", *own)
+    names = [f"j{number}" for number in range(30)]
+    try:
+        world.configure(
+            {"sms": yaml.safe_load(told)["channels"]["sms"]["providers"]}, web={"port": port, "public_url": public}
+        )
+        async with web_role(world, port), world.worker():
+            await world.put(*(reminder(name) for name in names))
+            await world.receipts.ended(*names)
+            await world.receipts.settle()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    ends = [[one for one in world.receipts.job(name) if one["final"]] for name in names]
+    assert [[one["status"] for one in end] for end in ends] == [["delivered"]] * len(names)
+
+
+def test_shuffled_reports_come_twice_and_not_as_they_happened() -> None:
+    fake = FakeHouse(seed=7)
+    assert fake.order("abc") == ["a", "b", "c"]
+    fake.shuffled = True
+    orders = [fake.order("abc") for _ in range(20)]
+    assert all(sorted(order) == list("aabbcc") for order in orders)
+    assert len({tuple(order) for order in orders}) > 10
+
+
+async def test_what_a_person_writes_is_brought_to_the_webhook(world: World) -> None:
+    port = free_port()
+    public = f"http://127.0.0.1:{port}"
+    process, told = await started("twilio")
+    try:
+        [entry] = yaml.safe_load(told)["channels"]["sms"]["providers"]
+        world.configure({"sms": [entry | {"receipts": "none"}]}, web={"port": port, "public_url": public})
+        async with web_role(world, port), world.worker(), aiohttp.ClientSession() as session:
+            await world.put(reminder("first", "li"))
+            await world.receipts.ended("first")
+            text = {"from": reminder("x")["recipient"]["phone"], "body": "STOP", "to_url": f"{public}/webhooks/sms"}
+            for asked, status in ((text, 204), (text | {"to_url": f"{public}/webhooks/nobody"}, 404)):
+                async with session.post(f"{entry['base_url']}/__inbound", json=asked) as answer:
+                    assert (await answer.json())["status"] == status
+            async with session.post(f"{entry['base_url']}/__inbound", json=["from", "body", "to_url"]) as answer:
+                assert answer.status == 400
+            await world.put(reminder("second", "li"))
+            await world.receipts.ended("second")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    assert world.receipts.last("second")["reason"]["code"] == "opted_out"
+
+
 async def test_a_browsers_push_service_and_a_share_of_faults() -> None:
     process, told = await started("webpush", "--fault-rate", "1", "--seed", "3")
     process.send_signal(signal.SIGINT)
@@ -79,7 +139,10 @@ async def test_a_browsers_push_service_and_a_share_of_faults() -> None:
     [
         (["nonsense"], "KIND"),
         (["twilio", "--fault-rate", "7"], "--fault-rate"),
+        (["twilio", "--port", "65536"], "--port"),
         (["fcm", "--callbacks", "x"], "--callbacks"),
+        (["fcm", "--callback-url", "http://127.0.0.1"], "--callback-url"),
+        (["twilio", "--callbacks-shuffled"], "--callbacks"),
     ],
 )
 async def test_wrong_usage_is_one_line(arguments: list[str], word: str) -> None:
