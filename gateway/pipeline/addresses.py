@@ -74,8 +74,4 @@ def _stop_person(tenant: str, recipient: str, digest: str, stop: AddressStop, ke
 
 def states_of(stops: Mapping[str, AddressStop]) -> tuple[State, ...]:
     """The opt-outs as rules look at states; since ever, as above."""
-    return tuple(
-        State(state=OPTED_OUT, address=digest)
-        for digest, stop in stops.items()
-        if stop.reason == OPTED_OUT
-    )
+    return tuple(State(state=OPTED_OUT, address=digest) for digest, stop in stops.items() if stop.reason == OPTED_OUT)
