@@ -3,13 +3,15 @@
 A deed that begins with `isv.`, `isp.` or another letter of a code is that business code, with HTTP 200.
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import aiohttp
 from aiohttp import web
@@ -27,7 +29,6 @@ class FakeAlibaba(HttpFake):
         self.callback: str | None = None
         self.report_code: str | None = None
         self.answers: list[tuple[int, str]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/", self.create)]
@@ -47,17 +48,19 @@ class FakeAlibaba(HttpFake):
         if not self.genuine(request, query):
             return web.json_response({"Code": "SignatureDoesNotMatch", "Message": "no", "RequestId": "r"}, status=400)
         if request.headers.get("x-acs-action") == "QuerySendDetails":
-            return web.json_response(self.details(query["PhoneNumber"]))
+            return web.json_response(self.details(query))
         record = query | {"reference": query.get("OutId", ""), "biz_id": f"biz-{self.seen}"}
+        signed = datetime.fromisoformat(request.headers["x-acs-date"])
+        record["day"] = f"{signed.astimezone(ZoneInfo('Asia/Shanghai')):%Y%m%d}"
         return await self.answer(request, record, (200, {"Code": "OK", "Message": "OK", "BizId": record["biz_id"]}))
 
-    def details(self, phone: str) -> dict[str, Any]:
-        """What was taken for a number, as QuerySendDetails tells it."""
+    def details(self, query: dict[str, str]) -> dict[str, Any]:
+        """What was taken for a number on a day in China, as QuerySendDetails tells it."""
         end = {"SendStatus": 2 if self.report_code else 3, "ErrCode": self.report_code or "DELIVERED"}
         rows = [
             {"OutId": taken["OutId"], "ReceiveDate": "2026-11-23 12:00:03"} | end
             for taken in self.log
-            if taken["PhoneNumbers"] == phone
+            if (taken["PhoneNumbers"], taken["day"]) == (query["PhoneNumber"], query["SendDate"])
         ]
         return {"Code": "OK", "TotalCount": len(rows), "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}}
 
@@ -78,9 +81,7 @@ class FakeAlibaba(HttpFake):
     def taken(self, record: dict[str, Any]) -> None:
         super().taken(record)
         if self.callback:
-            task = asyncio.get_running_loop().create_task(self.report(record))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.afterwards(self.report(record))
 
     async def report(self, record: dict[str, Any]) -> None:
         """Posts one SmsReport."""
@@ -105,8 +106,9 @@ class FakeAlibaba(HttpFake):
     async def _post(self, document: list[dict[str, Any]]) -> None:
         assert self.callback is not None
         body = json.dumps(document).encode()
-        async with aiohttp.ClientSession() as session, session.post(self.callback, data=body) as answer:
-            self.answers.append((answer.status, await answer.text()))
+        with suppress(aiohttp.ClientError):  # nobody listens
+            async with aiohttp.ClientSession() as session, session.post(self.callback, data=body) as answer:
+                self.answers.append((answer.status, await answer.text()))
 
     async def _break(self, request: web.Request, deed: str) -> web.StreamResponse:
         if deed in ("reset", "hang", "half", "not-http"):

@@ -8,9 +8,9 @@ in a secret that an operator types into the provider's console.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 from urllib.parse import quote
 
 import msgspec
@@ -48,30 +48,37 @@ VERSION = "2017-05-25"
 COUNTRY = "+86"
 ANSWER = '{"code": 0, "msg": "成功"}'.encode()
 
-Verdict = Literal["address", "opted_out", "final", "later", "tomorrow", "next_month"]
+Verdict = Literal["address", "opted_out", "final", "later", "tomorrow", "next_month", "doubt"]
 
 # help.aliyun.com/document_detail/101346.html. HTTP is 200 for all of these; `isv` is our fault, `isp` theirs.
+# Of an `isp` that is not here nobody says that nothing was accepted.
 ERROR_CODES: dict[str, tuple[Verdict, str]] = {
     "isv.MOBILE_NUMBER_ILLEGAL": ("address", "not a mobile number"),
+    "isv.CUSTOMER_REFUSED": ("opted_out", "the person unsubscribed at the provider"),
     "isv.MOBILE_COUNT_OVER_LIMIT": ("final", "too many numbers"),
-    "isv.BLACK_KEY_CONTROL_LIMIT": ("final", "a parameter holds a forbidden word"),
+    "isv.BLACK_KEY_CONTROL_LIMIT": ("final", "blacklisted: the number, or a word in a parameter"),
     "isv.SMS_CONTENT_ILLEGAL": ("final", "the content is forbidden"),
     "isv.PARAM_LENGTH_LIMIT": ("final", "a parameter is too long"),
     "isv.PARAM_NOT_SUPPORT_URL": ("final", "a parameter holds a link"),
     "isv.BUSINESS_LIMIT_CONTROL": ("later", "the number has had its share for now"),
     "isv.DAY_LIMIT_CONTROL": ("tomorrow", "the account's daily limit"),
     "isv.MONTH_LIMIT_CONTROL": ("next_month", "the account's monthly limit"),
-    "isp.SYSTEM_ERROR": ("later", "system error, nothing was accepted"),
+    "isp.SYSTEM_ERROR": ("later", "system error: to be called again, as its documentation says"),
     "isv.OUT_OF_SERVICE": ("later", "the account is stopped: pay"),
     "isv.AMOUNT_NOT_ENOUGH": ("later", "the account has no money left: pay"),
     "isv.ACCOUNT_ABNORMAL": ("later", "the account is abnormal"),
     "isv.ACCOUNT_NOT_EXISTS": ("later", "the account does not exist: check `access_key_id`"),
     "isv.PRODUCT_UN_SUBSCRIPT": ("later", "the product is not opened for the account"),
+    "isv.PRODUCT_UNSUBSCRIBE": ("later", "the product is not opened for the account"),
+    "isv.SECURITY_FROZEN_ACCOUNT": ("later", "the account is frozen: it was not used for long"),
+    "isv.SMS_SIGNATURE_ILLEGAL": ("later", "the signature is not registered: check `sign`"),
     "isv.SMS_SIGN_ILLEGAL": ("later", "the signature is not registered: check `sign`"),
     "isv.SIGN_STATE_ILLEGAL": ("later", "the signature is not approved"),
     "isv.SIGN_NAME_ILLEGAL": ("later", "the signature is not registered: check `sign`"),
     "isv.SMS_SIGNATURE_SCENE_ILLEGAL": ("later", "the signature may not be used for this template"),
     "isv.SMS_TEMPLATE_ILLEGAL": ("later", "the template is not approved: check `code`"),
+    "isv.DOMESTIC_NUMBER_NOT_SUPPORTED": ("later", "the template is for foreign numbers: check `code`"),
+    "template_parameter_count_illegal": ("later", "the template is for one code only: check `code`"),
     "isv.TEMPLATE_MISSING_PARAMETERS": ("later", "the registered template has other parameters: check `text`"),
     "isv.TEMPLATE_PARAMS_ILLEGAL": ("later", "the registered template has other parameters: check `text`"),
     "isv.INVALID_PARAMETERS": ("later", "a parameter of the request is wrong"),
@@ -85,10 +92,13 @@ ERROR_CODES: dict[str, tuple[Verdict, str]] = {
     "Throttling": ("later", "too many requests"),
 }
 
-# err_code of a receipt that did not succeed -> whether the number itself is at fault.
-DEAD_NUMBERS = frozenset({"MOBILE_NOT_ON_SERVICE", "EMPTY_NUMBER", "MK:0001", "UNDELIV_NO_NUMBER"})
-OPTED_OUT = frozenset({"BLACK_LIST", "MK:0012", "UNSUBSCRIBED"})
-
+# err_code of a receipt that did not succeed (help.aliyun.com/document_detail/101347.html). MOBILE_NOT_ON_SERVICE and
+# INVALID_NUMBER are not here: a phone that is switched off or out of reach has them too, and an address is stopped for
+# ever. MK:0001 is the carrier's own: no subscriber has the number.
+DEAD_NUMBERS = frozenset({"MK:0001"})
+OPTED_OUT = frozenset({"MOBILE_IN_BLACK", "USER_REJECT"})
+UNREPORTED = "REQUEST_SUCCESS"
+"""The err_code of a message that was taken and of which no carrier reported: nobody knows whether it arrived."""
 
 FAILED = 2
 SEND_STATUSES: dict[int, Literal["sent", "delivered", "undelivered"]] = {
@@ -153,10 +163,13 @@ class _Told(Struct):
     content: str | None = None
     sequence_id: int | str | None = None
 
+    @property
+    def is_reply(self) -> bool:
+        return self.success is None and self.content is not None and bool(self.phone_number)
+
 
 _answer = msgspec.json.Decoder(_Answer).decode
 _known = msgspec.json.Decoder(_Known).decode
-_told = msgspec.json.Decoder(list[_Told]).decode
 
 
 class Alibaba:
@@ -206,12 +219,11 @@ class Alibaba:
         detail = next((one for one in found if one.out_id == inquiry.reference), None)
         if detail is None or detail.send_status not in SEND_STATUSES:
             return None
-        status, failed = SEND_STATUSES[detail.send_status], detail.send_status == FAILED
-        return ProviderReceipt(
-            provider=self.name, reference=inquiry.reference, status=status, code=detail.err_code if failed else None,
-            at=instant(detail.receive_date, now), address=failed and detail.err_code in DEAD_NUMBERS,
-            opted_out=failed and detail.err_code in OPTED_OUT,
-        )  # fmt: skip
+        at = instant(detail.receive_date, now)
+        told = ProviderReceipt(
+            provider=self.name, reference=inquiry.reference, status=SEND_STATUSES[detail.send_status], at=at
+        )
+        return failed(told, detail.err_code) if detail.send_status == FAILED else told
 
     async def close(self) -> None:
         await self._http.close()
@@ -220,31 +232,29 @@ class Alibaba:
         """Receipts (SmsReport) and replies (SmsUp), as a JSON array; the same one may come several times."""
         if not is_ours(callback, self._settings.callback_secret):
             return None
-        try:
-            told = _told(callback.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return Heard((), ANSWER)
-        return Heard(tuple(self._report(one, callback.at) for one in told), ANSWER)
+        return Heard(tuple(self._report(one, callback.at) for one in elements(callback.body)), ANSWER)
 
     def _report(self, told: _Told, now: int) -> Report:
-        if told.content is not None and told.success is None:
+        if told.is_reply:
             at = instant(told.send_time, now)
             name = str(told.sequence_id or f"{told.phone_number}-{at}")
             return Reply(
-                provider=self.name, id=name, channel="sms", sender=_e164(told.phone_number), text=told.content, at=at
+                provider=self.name,
+                id=name,
+                channel="sms",
+                sender=_e164(told.phone_number),
+                text=told.content or "",
+                at=at,
             )
-        failed = told.success is False
-        return ProviderReceipt(
+        receipt = ProviderReceipt(
             provider=self.name,
             reference=told.out_id or None,
             message_id=told.biz_id,
-            status="delivered" if told.success else "undelivered" if failed else "unknown",
-            code=told.err_code if failed else None,
-            message=told.err_msg if failed else None,
+            status="delivered" if told.success else "unknown",
+            message=None if told.success else told.err_msg,
             at=instant(told.report_time, now),
-            address=failed and told.err_code in DEAD_NUMBERS,
-            opted_out=failed and told.err_code in OPTED_OUT,
         )
+        return failed(receipt, told.err_code) if told.success is False else receipt
 
     def _signed(self, action: str, query: Mapping[str, str], now: int) -> tuple[URL, dict[str, str]]:
         canonical = canonical_query(query)
@@ -259,6 +269,32 @@ class Alibaba:
         key, secret = self._settings.access_key_id, self._settings.access_key_secret
         signed = headers | {"Authorization": authorization("POST", "/", canonical, headers, key, secret)}
         return URL(f"{self._url.origin()}/?{canonical}", encoded=True), signed
+
+
+def elements(body: bytes) -> Iterator[_Told]:
+    """What a callback tells: an element that cannot be read takes none of the others with it."""
+    try:
+        listed = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    for element in listed if isinstance(listed, list) else ():
+        try:
+            told = msgspec.convert(element, _Told)
+        except msgspec.ValidationError:
+            continue
+        if told.is_reply or told.success is not None or told.out_id:
+            yield told
+
+
+def failed(receipt: ProviderReceipt, code: str | None) -> ProviderReceipt:
+    """The receipt of a message that did not succeed, with the little or much that its code says."""
+    return replace(
+        receipt,
+        status="sent" if code == UNREPORTED else "undelivered",
+        code=code,
+        address=code in DEAD_NUMBERS,
+        opted_out=code in OPTED_OUT,
+    )
 
 
 def canonical_query(query: Mapping[str, str]) -> str:
@@ -286,16 +322,25 @@ def outcome(answer: Answer, now: int) -> Outcome:
         return Accepted(document.biz_id) if document.biz_id else InDoubt("no_biz_id", "accepted without an identifier")
     if not document.code or document.code == "OK":
         return InDoubt(f"http_{answer.status}", "an answer without a code")
-    # A business code is the API's own refusal, also one that is new to us; what is not `isv.` is not the message's.
-    default: tuple[Verdict, str] = ("final" if document.code.startswith("isv.") else "later", document.message or "")
-    verdict, words = ERROR_CODES.get(document.code, default)
+    verdict, words = ERROR_CODES.get(document.code) or (_unlisted(document.code, answer.status), document.message or "")
     match verdict:
         case "later":
             return Unavailable(document.code, words)
         case "tomorrow" | "next_month":
             return Unavailable(document.code, words, _until_reset(verdict, now))
-        case _:
+        case "address" | "opted_out" | "final":
             return Refused(document.code, words, address=verdict == "address", opted_out=verdict == "opted_out")
+        case "doubt":
+            return InDoubt(document.code, words)
+        case _:
+            assert_never(verdict)
+
+
+def _unlisted(code: str, status: int) -> Verdict:
+    """A code that is not listed: `isv.` is the message's, a 4xx came from before the service, else who knows."""
+    if code.startswith("isv."):
+        return "final"
+    return "later" if status >= 400 else "doubt"
 
 
 def _until_reset(verdict: Literal["tomorrow", "next_month"], now: int) -> float:

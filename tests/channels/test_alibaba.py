@@ -16,6 +16,7 @@ from channels.contract import (
     Inquiry,
     Listener,
     Message,
+    Outcome,
     ProviderReceipt,
     Refused,
     Reply,
@@ -102,16 +103,40 @@ async def test_a_wrong_secret_burns_no_reminder(rig: Rig) -> None:
     assert "access_key_secret" in seen.message
 
 
+def said(code: str, status: int = 200) -> Outcome:
+    return outcome(Answer(status, {}, json.dumps({"Code": code}).encode()), NOW)
+
+
 @pytest.mark.parametrize("code", sorted(ERROR_CODES))
 def test_every_code_in_the_table_is_certain(code: str) -> None:
-    seen = outcome(Answer(200, {}, json.dumps({"Code": code}).encode()), NOW)
+    seen = said(code)
     assert isinstance(seen, Refused | Unavailable)
     assert seen.code == code
 
 
-@pytest.mark.parametrize(("code", "kind"), [("isv.SOMETHING_NEW", Refused), ("isp.NEW", Unavailable)])
-def test_a_code_that_is_new_is_the_messages_fault_only_where_it_says_so(code: str, kind: Any) -> None:
-    assert isinstance(outcome(Answer(200, {}, json.dumps({"Code": code}).encode()), NOW), kind)
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("isv.SOMETHING_NEW", 200, Refused),  # the message's own fault, as its name says
+        ("InvalidSomething", 400, Unavailable),  # turned away before the service saw it: ours to mend
+        ("isp.GATEWAY_ERROR", 200, InDoubt),  # one part of theirs lost another: nobody knows what was taken
+        ("isp.NEW", 200, InDoubt),
+        ("NEW", 200, InDoubt),
+    ],
+)
+def test_a_code_that_is_new_is_judged_by_who_spoke(code: str, status: int, kind: type) -> None:
+    assert isinstance(said(code, status), kind)
+
+
+def test_whoever_unsubscribed_at_the_provider_has_opted_out() -> None:
+    seen = said("isv.CUSTOMER_REFUSED")
+    assert isinstance(seen, Refused)
+    assert (seen.opted_out, seen.address) == (True, False)
+
+
+@pytest.mark.parametrize("code", ["isv.SMS_SIGNATURE_ILLEGAL", "isv.PRODUCT_UNSUBSCRIBE"])
+def test_our_own_set_up_burns_no_reminder(code: str) -> None:
+    assert isinstance(said(code), Unavailable)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"Code": "OK"}', b'{"Code": 7}', b"\xff"])
@@ -135,20 +160,55 @@ def heard(rig: Rig, body: Any, secret: str | None = WORD) -> Any:
     return provider.hear(Callback(url="https://x", reference=secret, headers={}, body=raw, at=NOW))
 
 
+ROW = {"phone_number": "13800138000", "report_time": "2026-11-23 12:00:03", "success": True, "err_code": "DELIVERED",
+       "err_msg": "-", "biz_id": "b1", "out_id": "r1"}  # fmt: skip
+
+
 async def test_receipts_are_told_by_our_reference_in_chinas_time(rig: Rig) -> None:
-    row = {"phone_number": "13800138000", "report_time": "2026-11-23 12:00:03", "success": True,
-           "err_code": "DELIVERED", "err_msg": "-", "biz_id": "b1", "out_id": "r1"}  # fmt: skip
-    bad = row | {"success": False, "err_code": "MOBILE_NOT_ON_SERVICE", "out_id": "r2"}
-    found = await heard(rig, [row, bad, row | {"success": None, "out_id": "r3"}])
+    found = await heard(rig, [ROW, ROW | {"success": None, "out_id": "r2"}])
     assert isinstance(found, Heard)
     assert json.loads(found.answer)["code"] == 0
-    first, second, third = found.reports
+    first, second = found.reports
     assert isinstance(first, ProviderReceipt)
     assert (first.reference, first.status, first.at) == ("r1", "delivered", 1_795_406_403_000)
     assert isinstance(second, ProviderReceipt)
-    assert (second.status, second.code, second.address) == ("undelivered", "MOBILE_NOT_ON_SERVICE", True)
-    assert isinstance(third, ProviderReceipt)
-    assert third.status == "unknown"
+    assert second.status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "address", "opted_out"),
+    [
+        ("MK:0001", "undelivered", True, False),
+        # Also said of a phone that is switched off or out of reach, which is no reason never to write to it again.
+        ("MOBILE_NOT_ON_SERVICE", "undelivered", False, False),
+        ("INVALID_NUMBER", "undelivered", False, False),
+        ("MOBILE_IN_BLACK", "undelivered", False, True),
+        ("USER_REJECT", "undelivered", False, True),
+        ("A_NEW_WORD", "undelivered", False, False),
+        # No carrier reported: that it did not arrive is not known, so no other channel may follow.
+        ("REQUEST_SUCCESS", "sent", False, False),
+    ],
+)
+async def test_a_failed_receipt_says_no_more_than_its_code_does(
+    rig: Rig, fake: FakeAlibaba, code: str, status: str, address: bool, opted_out: bool
+) -> None:
+    [told] = (await heard(rig, [ROW | {"success": False, "err_code": code}])).reports
+    assert (told.status, told.code, told.address, told.opted_out) == (status, code, address, opted_out)
+    provider = rig.build()
+    assert isinstance(provider, Inquirer)
+    await provider.start()  # type: ignore[attr-defined]
+    await provider.send(rig.message(), 5)  # type: ignore[attr-defined]
+    fake.report_code = code
+    found = await provider.look_up(Inquiry(reference=message().reference, to="+8613800138000", at=NOW), 5)
+    await provider.close()  # type: ignore[attr-defined]
+    assert found is not None
+    assert (found.status, found.code, found.address, found.opted_out) == (status, code, address, opted_out)
+
+
+async def test_an_element_that_cannot_be_read_takes_none_of_the_others_with_it(rig: Rig) -> None:
+    stop = {"phone_number": "13800138000", "send_time": "2026-11-23 12:00:00", "content": "TD", "sequence_id": "9"}
+    found = await heard(rig, [ROW | {"phone_number": 7}, 7, {}, {"content": "from nobody"}, stop, ROW])
+    assert [type(report) for report in found.reports] == [Reply, ProviderReceipt]
 
 
 async def test_replies_come_from_a_number_in_e164(rig: Rig) -> None:
@@ -164,7 +224,10 @@ async def test_a_callback_without_the_secret_is_not_believed(rig: Rig, secret: s
     assert await heard(rig, [], secret) is None
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b"{}", b"[7]", b'[{"phone_number": 7}]'])
+DEEP = b'[{"x": ' + b"[" * 9000 + b"]" * 9000 + b"}]"
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{}", b"7", b"[7]", b'[{"phone_number": 7}]', DEEP])
 async def test_what_cannot_be_read_reports_nothing(rig: Rig, body: bytes) -> None:
     assert (await heard(rig, body)).reports == ()
 
@@ -181,13 +244,20 @@ async def test_what_became_of_a_doubtful_message_can_be_asked(rig: Rig, fake: Fa
     told = await provider.look_up(asked, 5)
     assert told is not None
     assert (told.reference, told.status, told.at) == (message().reference, "delivered", 1_795_406_403_000)
-    fake.report_code = "EMPTY_NUMBER"
-    failed = await provider.look_up(asked, 5)
-    assert failed is not None
-    assert (failed.status, failed.code, failed.address) == ("undelivered", "EMPTY_NUMBER", True)
     assert await provider.look_up(Inquiry(reference="another", to="+8613800138000", at=NOW), 5) is None
     await provider.close()
     assert await provider.look_up(asked, 5) is None
+
+
+async def test_a_message_is_asked_for_on_the_day_it_had_in_china(rig: Rig) -> None:
+    rig.house.time = 1_795_449_600_000  # 2026-11-23T16:00:00Z, midnight in China
+    provider = rig.build()
+    assert isinstance(provider, Inquirer)
+    await provider.start()  # type: ignore[attr-defined]
+    await provider.send(rig.message(), 5)  # type: ignore[attr-defined]
+    asked = Inquiry(reference=message().reference, to="+8613800138000", at=rig.house.time)
+    assert await provider.look_up(asked, 5) is not None
+    await provider.close()  # type: ignore[attr-defined]
 
 
 def test_without_a_secret_no_receipts_are_waited_for(rig: Rig) -> None:

@@ -56,6 +56,26 @@ def test_whatever_a_template_says_is_sent_as_exactly_that(
     assert again == text
 
 
+@given(st.lists(st.sampled_from(["${a}", "${b}"]), min_size=2, max_size=5), st.lists(words, min_size=6, max_size=6),
+       words, words)  # fmt: skip
+def test_parameters_that_stand_twice_say_exactly_the_text_or_nothing(
+    names: list[str], literals: list[str], a: str, b: str
+) -> None:
+    template = Registered("T", "s", literals[0] + "".join(map("".join, zip(names, literals[1:], strict=False))))
+    text = template.text.replace("${a}", a).replace("${b}", b)
+    found = fill([template], text)
+    if found is not None:
+        again = template.text
+        for name, value in found.values.items():
+            again = again.replace(f"${{{name}}}", value)
+        assert again == text
+
+
+def test_a_parameter_that_stands_twice_and_holds_the_words_behind_it_is_not_found() -> None:
+    """Then nothing is sent, and an operator sees why; to look further would be to look for ever."""
+    assert fill([Registered("T", "s", "{1}-{1}")], "x-y-x-y") is None
+
+
 def test_no_text_keeps_the_search_busy() -> None:
     """A search that tried every way to share the text among the parameters would never come back from this."""
     greedy = Registered("T", "s", "".join(f"${{p{n}}}a" for n in range(30)) + "!")
