@@ -1,24 +1,41 @@
-"""One bound connection to an SMSC (SMPP 3.4): requests and their answers by number, and what the SMSC sends by itself.
+"""A connection to an SMSC that stays bound (SMPP 3.4): requests and their answers by number, and what it sends itself.
 
-The codec is smpp34's. Its client is not used: it acknowledges a delivery receipt before anybody has kept it.
+A library's client is not used, since those acknowledge a delivery receipt before anybody has kept it.
 """
 
 import asyncio
 import ssl
-import struct
 from collections.abc import Awaitable, Callable
 
-from smpp34 import DeliverSm, SmppError, decode
+from channels.sms.smpp_pdu import (
+    BIND_TRANSCEIVER,
+    DELIVER_SM,
+    ENQUIRE_LINK,
+    GENERIC_NACK,
+    HEADER,
+    INVALID_COMMAND,
+    MOST_PDU,
+    OK,
+    PERMANENT_APP_ERROR,
+    RESPONSE,
+    UNBIND,
+    Answer,
+    Delivered,
+    answer_of,
+    bind_body,
+    delivered_of,
+    pdu,
+)
 
-HEADER = struct.Struct(">IIII")
-MOST_PDU = 64 * 1024
-BIND_TRANSCEIVER, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK, GENERIC_NACK = 0x09, 0x04, 0x05, 0x06, 0x15, 0x80000000
-RESPONSE = 0x80000000
-INTERFACE_VERSION = 0x34
-OK, TEMPORARY_APP_ERROR = 0x00, 0x64
 LAST_NUMBER = 0x7FFFFFFF
 ANSWER_S = 10.0
-"""How long the SMSC may take to answer an enquire_link, or to say goodbye."""
+"""How long the SMSC may take to answer an enquire_link."""
+GOODBYE_S = 1.0
+WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""From one bind to the next, as long as no session shows that it works: SMSCs lock accounts that bind without end."""
+
+Hear = Callable[[Delivered], Awaitable[int]]
+"""Is told each deliver_sm, and returns the status to answer it with once it is kept."""
 
 
 class BindRefusedError(Exception):
@@ -29,64 +46,43 @@ class BindRefusedError(Exception):
         self.status = status
 
 
-class Pdu:
-    """An answer: its command_status, and for a submit the message id, "" where it has none."""
-
-    __slots__ = ("body", "command", "status")
-
-    def __init__(self, command: int, status: int, body: bytes) -> None:
-        self.command, self.status, self.body = command, status, body
-
-    @property
-    def message_id(self) -> str:
-        return self.body.partition(b"\0")[0].decode("latin-1")
-
-
 class Session:
-    """`hear` is told each deliver_sm and returns the status to answer it with, once it is kept."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear: Callable[[DeliverSm], Awaitable[int]]
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear: Hear) -> None:
         self._reader, self._writer, self._hear = reader, writer, hear
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[Pdu]] = {}
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.closed = asyncio.Event()
         self._reading = asyncio.create_task(self._read(), name="smpp-read")
 
     @classmethod
     async def open(
-        cls, host: str, port: int, tls: ssl.SSLContext | None, credentials: tuple[str, str, str],
-        hear: Callable[[DeliverSm], Awaitable[int]],
-    ) -> "Session":  # fmt: skip
+        cls, host: str, port: int, tls: ssl.SSLContext | None, credentials: tuple[str, str, str], hear: Hear
+    ) -> "Session":
         """Connects and binds as a transceiver. Raises OSError, BindRefusedError; cancelled, it leaves nothing open."""
         reader, writer = await asyncio.open_connection(host, port, ssl=tls)
         session = cls(reader, writer, hear)
         try:
-            texts = [text.encode("latin-1", "replace") + b"\0" for text in credentials]
-            body = b"".join(texts) + bytes((INTERFACE_VERSION, 0, 0)) + b"\0"
-            answer = await session.ask(BIND_TRANSCEIVER, body)
+            answer = await session.ask(BIND_TRANSCEIVER, bind_body(*credentials))
+            if answer.command != BIND_TRANSCEIVER | RESPONSE or answer.status != OK:
+                raise BindRefusedError(answer.status)
         except BaseException:
             await session.close(goodbye=False)
             raise
-        if answer.status != OK:
-            await session.close(goodbye=False)
-            raise BindRefusedError(answer.status)
         return session
 
-    async def ask(self, command: int, body: bytes, wrote: Callable[[], None] = lambda: None) -> Pdu:
+    async def ask(self, command: int, body: bytes, wrote: Callable[[], None] = lambda: None) -> Answer:
         """Sends one request and waits for its answer; `wrote` is called before its first byte leaves. Raises
         ConnectionError where the connection is lost."""
         if self.closed.is_set():
             raise ConnectionError("the connection to the SMSC is closed")
         self._number = self._number % LAST_NUMBER + 1
         number = self._number
-        future: asyncio.Future[Pdu] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
             wrote()
-            self._write(command, OK, number, body)
+            self._writer.write(pdu(command, OK, number, body))
             return await future
         finally:
             self._waiting.pop(number, None)
@@ -99,7 +95,7 @@ class Session:
                     await self.closed.wait()
             except TimeoutError:
                 try:
-                    async with asyncio.timeout(ANSWER_S):
+                    async with asyncio.timeout(min(ANSWER_S, every_s)):
                         await self.ask(ENQUIRE_LINK, b"")
                 except (TimeoutError, ConnectionError):
                     await self.close(goodbye=False)
@@ -108,7 +104,7 @@ class Session:
         """Says goodbye (unbind) and ends; may be called twice."""
         if goodbye and not self.closed.is_set():
             try:
-                async with asyncio.timeout(ANSWER_S / 10):
+                async with asyncio.timeout(GOODBYE_S):
                     await self.ask(UNBIND, b"")
             except (TimeoutError, ConnectionError):
                 pass
@@ -119,9 +115,6 @@ class Session:
         if own:
             await asyncio.wait(own)
 
-    def _write(self, command: int, status: int, number: int, body: bytes) -> None:
-        self._writer.write(HEADER.pack(HEADER.size + len(body), command, status, number) + body)
-
     async def _read(self) -> None:
         try:
             while True:
@@ -130,7 +123,7 @@ class Session:
                 if not HEADER.size <= length <= MOST_PDU:
                     return  # whatever speaks here, it is not SMPP
                 self._take(head, command, status, number, await self._reader.readexactly(length - HEADER.size))
-        except (OSError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (OSError, asyncio.IncompleteReadError):
             return
         finally:
             self._lost()
@@ -139,26 +132,27 @@ class Session:
         if command & RESPONSE:
             future = self._waiting.get(number)
             if future is not None and not future.done():
-                future.set_result(Pdu(command, status, body))
+                future.set_result(answer_of(command, status, body))
         elif command == DELIVER_SM:
             task = asyncio.create_task(self._deliver(head + body, number))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif command in (ENQUIRE_LINK, UNBIND):
-            self._write(command | RESPONSE, OK, number, b"")
+            self._writer.write(pdu(command | RESPONSE, OK, number))
             if command == UNBIND:
                 self._lost()
         else:
-            self._write(GENERIC_NACK, 0x03, number, b"")  # ESME_RINVCMDID
+            self._writer.write(pdu(GENERIC_NACK, INVALID_COMMAND, number))
 
     async def _deliver(self, raw: bytes, number: int) -> None:
         try:
-            pdu = decode(raw)
-            status = await self._hear(pdu) if isinstance(pdu, DeliverSm) else TEMPORARY_APP_ERROR
-        except SmppError:
-            status = 0x02  # ESME_RINVCMDLEN: it cannot be read, and would not be the second time
+            delivered = delivered_of(raw)
+        except ValueError:
+            status = PERMANENT_APP_ERROR  # it could not be read the second time either
+        else:
+            status = await self._hear(delivered)
         if not self.closed.is_set():
-            self._write(DELIVER_SM | RESPONSE, status, number, b"\0")
+            self._writer.write(pdu(DELIVER_SM | RESPONSE, status, number, b"\0"))
 
     def _lost(self) -> None:
         if self.closed.is_set():
@@ -168,3 +162,77 @@ class Session:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(ConnectionError("the connection to the SMSC is lost"))
+
+
+class Link:
+    """Binds, and binds anew when the connection is lost, also while nothing is sent, because receipts and replies come
+    whenever they like. `open_session` opens and binds one session."""
+
+    def __init__(self, open_session: Callable[[], Awaitable[Session]], bind_s: float, enquire_s: float) -> None:
+        self._open, self._bind_s, self._enquire_s = open_session, bind_s, enquire_s
+        self._session: Session | None = None
+        self._binding: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._trouble: Exception = ConnectionError("not bound")
+        self._tries, self._again_at = 0, 0.0
+
+    def start(self) -> None:
+        self._keeper = asyncio.create_task(self._keep(), name="smpp-keep")
+
+    async def session(self) -> Session:
+        """The session, bound anew where it is lost. Raises OSError or BindRefusedError: at once where the last bind
+        was in vain and it is too early for the next."""
+        if not self._bound():
+            if self._binding is None:
+                if self.rest() > 0:
+                    raise self._trouble.with_traceback(None)
+                self._binding = asyncio.create_task(self._bind(), name="smpp-bind")
+            await asyncio.wait([self._binding])  # a sender that gives up does not take the bind from the others
+        if self._session is None or not self._bound():
+            raise self._trouble.with_traceback(None)
+        return self._session
+
+    def rest(self) -> float:
+        """Seconds until it may bind again."""
+        return max(0.0, self._again_at - asyncio.get_running_loop().time())
+
+    def works(self) -> None:
+        """The session has answered a request: if it is lost now, it is bound anew at once."""
+        self._tries, self._again_at = 0, 0.0
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._keeper, self._binding) if task is not None]
+        self._keeper = None
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _bound(self) -> bool:
+        return self._session is not None and not self._session.closed.is_set()
+
+    async def _bind(self) -> None:
+        try:
+            async with asyncio.timeout(self._bind_s):
+                self._session = await self._open()
+            self._trouble = ConnectionError("the connection to the SMSC is lost")
+        except TimeoutError:
+            self._trouble = ConnectionError(f"no bind within {self._bind_s:g} s")
+        except (OSError, BindRefusedError) as error:
+            self._trouble = error
+        except UnicodeError as error:
+            self._trouble = ConnectionError(f"no host of that name: {error}")
+        finally:
+            wait = WAITS_S[min(self._tries, len(WAITS_S) - 1)]
+            self._tries, self._again_at = self._tries + 1, asyncio.get_running_loop().time() + wait
+            self._binding = None
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await (await self.session()).keep_alive(self._enquire_s)
+            except (OSError, BindRefusedError):
+                await asyncio.sleep(max(self.rest(), WAITS_S[0] / 10))
