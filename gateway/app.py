@@ -14,11 +14,15 @@ from msgspec import Struct
 
 from channels import catalogue
 from channels.contract import Channel, Surroundings
+from gateway.bookkeeping.keeper import Books
+from gateway.bookkeeping.porter import Porter
+from gateway.books import bookkeeping, books_of
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
 from gateway.doors import listen, mailbox, surroundings
 from gateway.endpoints.dispatcher import send_receipts
+from gateway.ledger.keyring import KeyringError
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.housekeeping import keep_house
 from gateway.pipeline.intake import Intake
@@ -41,7 +45,6 @@ from gateway.web.server import serve_web
 from gateway.web.webhooks import Webhooks
 
 ROLES = ("worker", "web", "bounces", "ledger")
-"""The ledger has nothing to write yet: its role starts, and waits for the stop."""
 START_PAUSE_S = 0.5
 GARBAGE_EVERY = 20_000
 """allocations between two looks for garbage: a batch makes some thousands of objects, hardly ever in a cycle"""
@@ -116,21 +119,26 @@ class Plant(Struct, frozen=True):
     worker: Worker
     intake: Intake
     policies: Policies
+    porter: Porter
 
     async def troubles(self) -> list[str]:
         """Why no work should be given to this process now."""
-        return [self.worker.troubled] if self.worker.troubled else []
+        return [why for why in (self.porter.troubled or self.worker.troubled,) if why]
 
 
 @asynccontextmanager
-async def plant(config: Config, url: str, words: Catalog, metrics: Metrics, clock: Clock) -> AsyncIterator[Plant]:
+async def plant(
+    config: Config, url: str, words: Catalog, metrics: Metrics, clock: Clock, books: Books | None = None
+) -> AsyncIterator[Plant]:  # fmt: skip
     """Builds the parts of one worker on a store that may not answer yet; closes what it opened. Raises Unfit where the
     packs are faulty and none were published before."""
     async with AsyncExitStack() as stack:
         quick, blocking = client(url), client(url, blocking=True)
         stack.push_async_callback(quick.aclose)
         stack.push_async_callback(blocking.aclose)
-        store, owner = Store(quick, Keys(config.redis.prefix)), uuid.uuid4().hex
+        store, owner = Store(quick, Keys(config.redis.prefix), journaled=books is not None), uuid.uuid4().hex
+        porter = Porter(store, books, clock)
+        await porter.look()
         policies = Policies(store, config.policies, clock, metrics)
         policy = await _policy(policies)
         name = await stack.enter_async_context(_seated(quick, store.keys, owner))
@@ -144,7 +152,7 @@ async def plant(config: Config, url: str, words: Catalog, metrics: Metrics, cloc
         for desk in desks:
             await desk.provider.start()
             stack.push_async_callback(desk.provider.close)
-        yield Plant(store, lent, desks, worker, Intake(store, facts, context, clock, metrics), policies)
+        yield Plant(store, lent, desks, worker, Intake(store, facts, context, clock, metrics), policies, porter)
 
 
 def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys: Keys, owner: str) -> Context:
@@ -152,13 +160,17 @@ def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys:
         policy=policy, catalog=words, desks=desks, locale=config.defaults.locale,
         jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
     )  # fmt: skip
+    limits = limits_of(config, frozenset(desk.name for desk in desks if desk.provider.facts.lookup))
+    return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)
+
+
+def limits_of(config: Config, inquirable: frozenset[str] = frozenset()) -> Limits:
+    """How long to go on trying; `inquirable` are the providers that can be asked what became of a message."""
     silence = {channel: section.fallback_after for channel, section in config.channels.items()}
-    limits = Limits(
-        doubt_ms=config.horizons.receipts, attempts=config.retry.attempts,
-        inquirable=frozenset(desk.name for desk in desks if desk.provider.facts.lookup),
+    return Limits(
+        doubt_ms=config.horizons.receipts, attempts=config.retry.attempts, inquirable=inquirable,
         fallback_ms={channel: after for channel, after in silence.items() if after is not None},
     )  # fmt: skip
-    return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)
 
 
 async def _policy(policies: Policies) -> Policy:
@@ -198,7 +210,8 @@ async def run_plant(
     gc.set_threshold(GARBAGE_EVERY, 20, 50)
     house = keep_house(running.store, running.desks, clock, metrics, config.horizons.outputs)
     async with asyncio.TaskGroup() as group:
-        keepers = [group.create_task(house), group.create_task(running.policies.watch())]
+        acts = house, running.policies.watch(), running.porter.run()
+        keepers = [group.create_task(act) for act in acts]
         tasks = [group.create_task(running.worker.run()), group.create_task(running.intake.run())]
         endpoints = send_receipts(running.store, config.endpoints, clock, metrics.registry, stop)
         tasks.append(group.create_task(endpoints))
@@ -219,19 +232,37 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
     health, webhooks = Health(), Webhooks(config.web.public_url, clock)
     stop_on_signals(stop)
     async with AsyncExitStack() as stack:
+        try:
+            books = await stack.enter_async_context(books_of(config))
+        except KeyringError as error:
+            raise Unfit([f"ledger.keyring: {error}"]) from None
         if "web" in roles:
             web = serve_web(config.web.host, config.web.port, health, metrics.registry, webhooks)
             await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))
+        if "ledger" in roles and books is not None:
+            await stack.enter_async_context(keeping(config, url, books, clock, metrics))
         if "worker" not in roles:
             await _answer(config, url, roles, health, webhooks, metrics, clock, stop)
             return
-        async with plant(config, url, words, metrics, clock) as running:
+        async with plant(config, url, words, metrics, clock, books) as running:
             health.probe = running.troubles
             listen(webhooks, config, running.store, running.desks, running.lent, metrics)
             if "bounces" in roles:
                 await stack.enter_async_context(mailbox(config, running.lent))
             await run_plant(running, config, clock, metrics, stop, health)
+
+
+@asynccontextmanager
+async def keeping(config: Config, url: str, books: Books, clock: Clock, metrics: Metrics) -> AsyncIterator[None]:
+    """Keeps the books until the end of the block, and what was written up to then."""
+    async with bookkeeping(config, url, books, clock, metrics.registry) as keeper:
+        task = asyncio.create_task(keeper.run(), name="ledger")
+        try:
+            yield
+        finally:
+            keeper.stop()
+            await task
 
 
 async def _answer(

@@ -53,9 +53,11 @@ def _prefix(given: Any) -> str:
     return given
 
 
-def _ledger_url(given: Any) -> str:
+def _ledger_url(given: Any) -> str | None:
+    if given is None:
+        return None
     if not isinstance(given, str) or not re.fullmatch(r"(sqlite:///|postgresql://)\S+", given):
-        raise ValueError("must begin with sqlite:/// and name a file, or begin with postgresql://")
+        raise ValueError("must begin with sqlite:/// and name a file, or begin with postgresql://, or be null")
     return given
 
 
@@ -93,7 +95,28 @@ class Redis(_Discreet, frozen=True, kw_only=True):
 
 
 class Ledger(_Discreet, frozen=True, kw_only=True):
-    url: Annotated[str, parsed(_ledger_url)]
+    """Where evidence is kept; `url` None for nowhere. `keys` is the store of people's keys, `keyring` the file of the
+    house's own, `anchors` the file that the chain is anchored in, `second` another place for the same. `anchor_every`
+    in ms."""
+
+    url: Annotated[str | None, parsed(_ledger_url)]
+    keys: Annotated[str | None, parsed(_ledger_url)]
+    keyring: Path | None
+    anchors: Path | None
+    second: Path | None
+    anchor_every: Duration
+
+    @property
+    def folder(self) -> Path:
+        """Where the files stand that are not named: beside a SQLite ledger."""
+        url = self.url or ""
+        return Path(url.removeprefix(_SQLITE)).parent if url.startswith(_SQLITE) else Path("var")
+
+    @property
+    def keys_url(self) -> str:
+        """People's keys: beside a SQLite ledger, else in the same database."""
+        url = self.url or ""
+        return self.keys or (url.removesuffix(".db") + "-keys.db" if url.startswith(_SQLITE) else url)
 
 
 class Key(_Discreet, frozen=True, kw_only=True):
@@ -242,8 +265,14 @@ def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     redis, ledger = document["redis"], document["ledger"]
     if isinstance(redis, Mapping):
         document["redis"] = {**redis, "data": absolute(redis["data"])}
-    if isinstance(ledger, Mapping) and str(ledger["url"]).startswith(_SQLITE):
-        document["ledger"] = {**ledger, "url": _SQLITE + absolute(ledger["url"].removeprefix(_SQLITE))}
+    if isinstance(ledger, Mapping):
+        paths = {name: absolute(ledger[name]) for name in ("keyring", "anchors", "second")}
+        urls = {
+            name: _SQLITE + absolute(ledger[name].removeprefix(_SQLITE))
+            for name in ("url", "keys")
+            if str(ledger[name]).startswith(_SQLITE)
+        }
+        document["ledger"] = {**ledger, **paths, **urls}
     return document | {key: absolute(document[key]) for key in ("templates", "policies")}
 
 

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from channels.contract import Message
 from gateway import app
+from gateway.books import books_of
 from gateway.cli import demo_report
 from gateway.cli.books import Account, Books, next_receipts, open_receipts
 from gateway.cli.portfolio import Portfolio, deal
@@ -133,7 +134,10 @@ async def _stage(config: Config, clock: Clock) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         port = await _listen(stack, config, health, metrics)
         url = await stack.enter_async_context(app.store_url(config))
-        plant = await stack.enter_async_context(app.plant(config, url, words, metrics, clock))
+        books = await stack.enter_async_context(books_of(config))
+        if books is not None:
+            await stack.enter_async_context(app.keeping(config, url, books, clock, metrics))
+        plant = await stack.enter_async_context(app.plant(config, url, words, metrics, clock, books))
         health.probe = plant.troubles
         store = client(url, blocking=True)
         stack.push_async_callback(store.aclose)

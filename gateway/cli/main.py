@@ -20,6 +20,7 @@ from gateway.cli import (
     explain,
     judge,
     preview,
+    rebuild,
     run,
     sandbox_provider,
     segments,
@@ -31,7 +32,8 @@ from gateway.store.embedded import EmbeddedError
 
 # One line each, in the order of `--help`. A command registers its own arguments and sets `run`.
 COMMANDS = (
-    demo, run, check, send, explain, cases, simulate, dead, endpoints, judge, preview, segments, sandbox_provider,
+    demo, run, check, send, explain, cases, simulate, dead, endpoints, rebuild, judge, preview, segments,
+    sandbox_provider,
 )  # fmt: skip
 INTERRUPTED = 130
 

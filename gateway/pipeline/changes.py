@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from channels.contract import Channel
 from gateway.domain.clock import HOUR, Instant
 from gateway.domain.job import Job
+from gateway.domain.note import ABSENT, Note, Said, write_note
 from gateway.pipeline.errand import Errand, Go, Rest, due, write_receipt, write_record
 from gateway.pipeline.files import FILE_LIFE_MS
 from gateway.pipeline.line import Context
-from gateway.store.keys import PAUSED, RULED, Keys, select_account, select_job, select_person
+from gateway.store.keys import PAUSED, RULED, Keys, Member, select_account, select_job, select_person
 from gateway.store.redis import Change, FileWrite, RecordWrite
 
 ANSWERED: tuple[Channel, ...] = ("sms",)
@@ -20,8 +23,10 @@ def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
     job, keys, member = errand.job, context.keys, errand.member
     assert job is not None
     change = Change(outputs=[(keys.receipts, "receipt", write_receipt(receipt)) for receipt in move.receipts])
+    said = None
     match move:
-        case Go():
+        case Go(message=message):
+            said = Said(to=message.to, text=message.text, title=message.title, html=message.html)
             _claim_files(change, errand, move, keys)
             change.address = move.address
             if move.desk.provider.facts.keeps_reference:
@@ -38,6 +43,8 @@ def change_for(errand: Errand, move: Rest | Go, context: Context) -> Change:
             if not move.again:
                 rest(change, errand, context)
     write_job(change, errand, context)
+    doc = msgspec.Raw(errand.raw) if errand.seen is None and job.ended else ABSENT
+    change.note = write_note(Note(member=str(member), doc=doc, said=said, findings=errand.findings))
     return change
 
 
@@ -66,16 +73,22 @@ def rest(change: Change, errand: Errand, context: Context) -> None:
     if when is None:
         return
     change.schedule = (str(m), when)
+    change.selectors = selectors_of(m, job)
+
+
+def selectors_of(m: Member, job: Job) -> list[str]:
+    """By what commands find a job while it waits; by nothing if it does not."""
     waits = [track for track in job.tracks if track.state == "waiting"]
-    if waits:
-        selectors = [select_job(m.tenant, m.job), select_person(m.tenant, m.recipient)]
-        if m.account:
-            selectors.append(select_account(m.tenant, m.account))
-        if any(track.until is None for track in waits):
-            selectors.append(PAUSED)
-        if any(track.told is not None and track.told[1] is not None for track in waits):
-            selectors.append(RULED)
-        change.selectors = selectors
+    if not waits:
+        return []
+    selectors = [select_job(m.tenant, m.job), select_person(m.tenant, m.recipient)]
+    if m.account:
+        selectors.append(select_account(m.tenant, m.account))
+    if any(track.until is None for track in waits):
+        selectors.append(PAUSED)
+    if any(track.told is not None and track.told[1] is not None for track in waits):
+        selectors.append(RULED)
+    return selectors
 
 
 def take_back(change: Change, errand: Errand, drops: Sequence[str], keys: Keys) -> None:

@@ -1,6 +1,6 @@
 """A job in hand: the entry that brought it, the record as it was seen, and where it may go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 import msgspec
@@ -12,6 +12,7 @@ from gateway.domain.errors import Fault
 from gateway.domain.job import NOTHING, Attempt, Job, Limits, Track
 from gateway.domain.receipt import Receipt
 from gateway.domain.reminder import Reminder, parse_reminder
+from gateway.domain.ruling import Finding
 from gateway.pipeline.addresses import dead_name
 from gateway.pipeline.desks import Desk
 from gateway.pipeline.files import digest
@@ -32,6 +33,7 @@ class Errand:
     __slots__ = (
         "addresses",
         "entry",
+        "findings",
         "inherited",
         "job",
         "key",
@@ -61,6 +63,8 @@ class Errand:
         self.seen: str | None = None
         self.stopped: dict[str, bytes] = {}
         """the stops of its addresses, as they were seen with the record"""
+        self.findings: Mapping[str, Sequence[Finding]] = {}
+        """by channel, what the rules found in the latest look"""
         self.wrote: str | None = None
         """the record that the latest change holds; what is seen, once that change is written"""
 

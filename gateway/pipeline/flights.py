@@ -16,7 +16,7 @@ from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.retry import Backoff, quickly
 from gateway.pipeline.settling import LATE, Landed, settled
-from gateway.store.redis import WRITTEN, Store, StoreError
+from gateway.store.redis import WRITTEN, Store, StoreError, StoreLost
 
 LATE_MS = 1_000
 """A claim that is older when its turn comes is given back: a contact's time is that of its claim."""
@@ -163,6 +163,8 @@ class Flights:
         """Somebody changed the record meanwhile (a receipt came before the answer, another took the job for orphaned,
         or our own write went through and its answer was lost): what we know is told to the record as it is now."""
         sight = await self.store.observe([landed.errand.ask for landed in lost])
+        if sight.epoch is None:  # what is known here is told to the record that the rebuild brings back
+            raise StoreLost
         for landed, seen in zip(lost, sight.seen, strict=True):
             errand = landed.errand
             errand.seen, landed.doubted = seen.record, False

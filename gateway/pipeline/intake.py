@@ -15,6 +15,7 @@ from gateway.domain.clock import DAY, Clock, Instant, format_instant, parse_inst
 from gateway.domain.command import Cancel, Command, Consent, Pause, Resume, Stop, Unpause, parse_command
 from gateway.domain.contact import MAX_AGE_DAYS, Contact, parse_contact
 from gateway.domain.errors import Fault
+from gateway.domain.note import Note, write_note
 from gateway.pipeline.addresses import dead_name, read_stops
 from gateway.pipeline.deadletter import dead_letter
 from gateway.pipeline.errand import read_record
@@ -113,7 +114,7 @@ class Intake:
         if isinstance(said, Fault):
             return said
         if isinstance(said, Contact):
-            await self._contact(said)
+            await self._contact(said, raw)
         elif isinstance(said, Resume | Unpause) and not await self.inbox.first_in_line(entry):
             self._early[entry.id] = entry  # what it lifts may not be there yet; what restrains never waits
             return None
@@ -123,7 +124,7 @@ class Intake:
         await self.inbox.forget(entry)
         return None
 
-    async def _contact(self, contact: Contact) -> None:
+    async def _contact(self, contact: Contact, raw: bytes) -> None:
         """A fact goes into the person's file and, where they share limits, their household's. Same id, same field."""
         now = self.clock.now()
         at = min(parse_instant(contact.at), now)  # what happened cannot lie ahead; a fast clock must not hide a contact
@@ -145,7 +146,7 @@ class Intake:
         files = [FileWrite(keys.person(tenant, contact.recipient_id), -1, own, drops, life)]
         if household:
             files.append(FileWrite(keys.household(tenant, household), -1, puts, drops, life))
-        await self.store.commit([Change(files=files)])
+        await self.store.commit([Change(files=files, note=write_note(Note(contact=msgspec.Raw(raw))))])
 
     async def _person(self, tenant: str, recipient: str, job: str | None = None) -> tuple[PersonFile, str | None]:
         sight = await self.store.observe([Ask(tenant, recipient, job or "")])
@@ -154,7 +155,8 @@ class Intake:
     async def _command(self, command: Command, entry: Entry) -> None:
         keys = self.context.keys
         order = keys.order(command.tenant or "", command.id)
-        change = Change(record=RecordWrite(order, None, format_instant(self.clock.now()), ORDER_LIFE_MS))
+        note = write_note(Note(command=msgspec.Raw(entry.fields[b"command"])))
+        change = Change(record=RecordWrite(order, None, format_instant(self.clock.now()), ORDER_LIFE_MS), note=note)
         wake: list[str] = []
         match command:
             case Cancel():

@@ -138,6 +138,7 @@ def _tracks(errand: Errand, view: View, context: Context) -> Move:
     ends: list[Receipt] = []
     asks: list[Attempt] = []
     job, reminder, now = view.job, view.reminder, view.now
+    errand.findings = view.findings
     for track in job.tracks:
         attempt = track.attempt
         if track.state == "open" and attempt is not None:

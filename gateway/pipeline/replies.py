@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from channels.contract import Channel, Reply
 from gateway.domain.clock import DAY, Instant, format_instant
+from gateway.domain.note import Note, write_note
 from gateway.domain.replies import Meaning, meaning
 from gateway.domain.tokens import Unsubscribed
 from gateway.pipeline.addresses import OPTED_OUT, AddressStop, opted_out
@@ -60,6 +61,7 @@ async def take_reply(store: Store, reply: Reply, now: Instant) -> Meaning:
             REPLY_LIFE_MS,
         ),
         outputs=[(store.keys.replies, "reply", _encode(_read(reply, member, said)).decode())],
+        note=write_note(Note(member="" if member is None else str(member), reply=msgspec.Raw(_encode(reply)))),
     )
     if member is not None:
         change.files.append(_contact(store, reply, member, address))
@@ -79,7 +81,8 @@ async def unsubscribe(store: Store, who: Unsubscribed, now: Instant) -> None:
         return  # a link may be followed a thousand times
     stop = AddressStop(reason=OPTED_OUT, at=await _told(store), by="unsubscribe")
     files = opted_out(who.address, stop, who.tenant, who.recipient, store.keys)
-    await store.commit([Change(files=files)])
+    note = Note(act={"who": "person", "what": "unsubscribe", "tenant": who.tenant, "recipient": who.recipient})
+    await store.commit([Change(files=files, note=write_note(note))])
     await store.wake(select_person(who.tenant, who.recipient), now)
 
 

@@ -7,6 +7,7 @@ from channels.contract import Accepted, Outcome, ProviderReceipt, Refused, Unava
 from gateway.domain.clock import Instant
 from gateway.domain.job import Attempt, Track
 from gateway.domain.lifecycle import report, settle, unclaim
+from gateway.domain.note import Note, write_note
 from gateway.domain.receipt import Receipt
 from gateway.pipeline.addresses import DEAD, AddressStop, dead, opted_out
 from gateway.pipeline.changes import record_life, rest, take_back, write_job
@@ -104,12 +105,16 @@ def _retry_at(landed: Landed, track: Track, now: Instant, context: Context, back
 
 
 def reported(receipt: ProviderReceipt, member: Member, seen: Seen, context: Context) -> Settlement | None:
-    """What a provider's own report changes, None if nothing. `seen` is an observation of the member."""
-    change = Change(files=_address_stops(receipt, member, seen, context.keys))
+    """What a provider's own report changes, None if nothing. `seen` is an observation of the member. The ledger is told
+    of a delivery or a failure even where it changes nothing: it may contradict the end that was reported (CONTRACT 3).
+    """
+    note = write_note(Note(member=str(member), report=msgspec.Raw(msgspec.json.encode(receipt))))
+    change = Change(files=_address_stops(receipt, member, seen, context.keys), note=note)
     job = None if seen.record is None else read_record(seen.record)
     found = None if job is None else job.find(receipt.reference or "")
+    telling = bool(change.files) or receipt.status in ("delivered", "undelivered")
     if job is None or found is None:
-        return Settlement(change, [], again=False) if change.files else None
+        return Settlement(change, [], again=False) if telling else None
     reminder = reminder_of(job)
     track, attempt = found
     if reminder is None and not job.ended:
@@ -117,7 +122,7 @@ def reported(receipt: ProviderReceipt, member: Member, seen: Seen, context: Cont
     before = write_record(job)
     step = report(job, track, attempt, reminder, receipt)
     if write_record(job) == before:
-        return Settlement(change, [], again=False) if change.files else None
+        return Settlement(change, [], again=False) if telling else None
     change.outputs = [(context.keys.receipts, "receipt", write_receipt(said)) for said in step.receipts]
     if step.contact in ("not_delivered", "delivered"):
         event = "undelivered" if step.contact == "not_delivered" else "delivered"

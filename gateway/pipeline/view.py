@@ -10,6 +10,7 @@ from gateway.domain.clock import Instant
 from gateway.domain.command import Pause
 from gateway.domain.job import Job
 from gateway.domain.reminder import Reminder, Role
+from gateway.domain.ruling import Finding
 from gateway.pipeline.addresses import AddressStop, dead_name
 from gateway.pipeline.desks import Desks
 from gateway.pipeline.files import PersonFile, digest
@@ -42,6 +43,8 @@ class View(Struct, frozen=True, kw_only=True):
     stops: Mapping[str, AddressStop] = msgspec.field(default_factory=dict)
     """of the job's addresses those that are stopped, by digest"""
     texts: dict[Channel, Rendered | Unrendered] = msgspec.field(default_factory=dict)
+    findings: dict[str, tuple[Finding, ...]] = msgspec.field(default_factory=dict)
+    """by channel, what the rules found in this look"""
 
     def address(self, channel: Channel, house: House) -> str | PushTarget | None:
         """Where this channel reaches the person: the first address that is not dead, or the first of all."""

@@ -76,6 +76,8 @@ def weigh(view: View, house: House, channel: Channel, look: Look) -> Answer:
         look.weighed.append(_entry(candidate, house, "deny", None, [said.name], ()))
         return Forbidden(_stop_reason(said))
     ruling = judge(rules, case, view.now)
+    if ruling.findings:
+        view.findings[channel] = ruling.findings
     warned = [finding.rule for finding in ruling.findings if not finding.blocks]
     look.weighed.append(_entry(candidate, house, ruling.decision, ruling.earliest, ruling.blocked_by, warned))
     if ruling.decision != "allow":

@@ -22,7 +22,16 @@ from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.policies import Policies, PolicyError
 from gateway.pipeline.reader import Reader
 from gateway.pipeline.retry import Backoff
-from gateway.store.redis import FILE_CHANGED, GUARD_CHANGED, RECORD_CHANGED, WRITTEN, Change, Store, StoreError
+from gateway.store.redis import (
+    FILE_CHANGED,
+    GUARD_CHANGED,
+    RECORD_CHANGED,
+    WRITTEN,
+    Change,
+    Store,
+    StoreError,
+    StoreLost,
+)
 from gateway.store.streams import Entry, Inbox
 from gateway.store.tasks import end
 
@@ -111,17 +120,19 @@ class Worker:
         moves: list[Move] = []
         faulty, self.hand.faulty = self.hand.faulty, []
         try:
-            guard = None
+            sight = None
             if batch:
                 sight = await self.store.observe([errand.ask for errand in batch])
+                if sight.epoch is None:
+                    raise StoreLost
                 await self._follow(sight.policy)
-                guard, pauses = sight.version, pauses_of(sight)
+                pauses = pauses_of(sight)
                 for errand, seen in zip(batch, sight.seen, strict=True):
                     moves.append(look_at(errand, seen, pauses, now, self.context))
             changes = [self._change(errand, move) for errand, move in zip(batch, moves, strict=True)]
             changes += [dead_letter(entry, fault, now, self.context.keys) for entry, fault in faulty]
             written = [change for change in changes if change is not None]
-            answers = iter(await self.store.commit(written, guard) if written else ())
+            answers = iter(await self.store.commit(written, sight) if written else ())
         except (StoreError, OSError, PolicyError):
             for move in moves:
                 if isinstance(move, Go):

@@ -19,6 +19,8 @@ class Keys:
     | `reminders:high`, `reminders`, `reminders:bulk` | stream | entries to do |
     | `contacts`, `commands`, `callbacks` | stream | facts, orders and provider receipts to take in |
     | `receipts`, `calls`, `replies`, `dead` | stream | outputs |
+    | `journal` | stream | what was written, as it was written, until the ledger has it |
+    | `recalled` | stream | what processes remember of a store that was lost, until it is rebuilt |
     | `person:<tenant>/<recipient>` | hash | the person's file: `v`ersion, `c:<id>` contacts, `s:<id>` states, `h` |
     | | | `h` is the household last named with the person |
     | `household:<tenant>/<household>` | hash | the same for the people who share limits |
@@ -32,7 +34,7 @@ class Keys:
     | `order:<tenant>/<id>` | string | a command that was carried out |
     | `schedule` | zset | members that wait, scored by due time (ms) |
     | `waiting` | zset | `<selector> RS <member>`, all at score 0: finds who waits by job, account, person, pause |
-    | `control` | hash | `v`ersion, `policy` in force, `p:<entry id>:<selectors>` pauses |
+    | `control` | hash | `v`ersion, `epoch`, `policy` in force, `p:<entry id>:<selectors>` pauses |
     | `cancels` | hash | `<selector>` → ms of the cancel |
     | `policies` | hash | name of a publication → its packs by label |
     | `packs` | hash | `code@version` → the text of the pack, for ever |
@@ -56,6 +58,8 @@ class Keys:
         self.calls = f"{prefix}:calls"
         self.replies = f"{prefix}:replies"
         self.dead = f"{prefix}:dead"
+        self.journal = f"{prefix}:journal"
+        self.recalled = f"{prefix}:recalled"
         self.schedule = f"{prefix}:schedule"
         self.waiting = f"{prefix}:waiting"
         self.control = f"{prefix}:control"
@@ -104,6 +108,19 @@ class Keys:
 
     def rate(self, provider: str) -> str:
         return f"{self.prefix}:rate:{provider}"
+
+    def names(self, kind: str, key: str) -> tuple[str, ...] | None:
+        """The inverse of `person`, `household` (tenant, name) and `job` (tenant, recipient, id); None for a key of
+        another kind."""
+        start = f"{self.prefix}:{kind}:"
+        if not key.startswith(start):
+            return None
+        *parts, last = key.removeprefix(start).split("/", 2 if kind == "job" else 1)
+        return (*map(_whole, parts), last if kind == "job" else _whole(last))
+
+
+def _whole(part: str) -> str:
+    return part.replace("%2F", "/").replace("%25", "%")
 
 
 def _part(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from gateway.domain.note import Note, write_note
 from gateway.store.redis import WRITTEN, Change, FileWrite, Store
 
 POLICY = "policy"
@@ -109,9 +110,16 @@ async def publish(store: Store, offer: Offer) -> Offered:
         raw = msgspec.json.encode(made).decode()
         await _any(store).hset(store.keys.policies, offer.name, raw)
         await _any(store).hdel(store.keys.policies, WOKEN)
-        [written] = await store.commit([Change(files=[FileWrite(store.keys.control, version, (POLICY, offer.name))])])
+        told = {"name": offer.name, "publication": raw, "packs": _by_label(packs, offer.texts)}
+        note = write_note(Note(published=told))
+        change = Change(files=[FileWrite(store.keys.control, version, (POLICY, offer.name))], note=note)
+        [written] = await store.commit([change])
         if written == WRITTEN:
             return Offered.PUBLISHED
+
+
+def _by_label(labels: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
+    return {label: texts[code] for code, label in labels.items()}
 
 
 async def _label(store: Store, label: str, text: str) -> str:

@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.domain.clock import Instant
+from gateway.store.journal import Memory, Written
 from gateway.store.keys import Keys, select_account, select_job, select_person
 
 COMMAND_TIMEOUT_S = 5.0
@@ -24,6 +25,11 @@ SCRIPTS = ("observe", "commit", "due", "wake", "lease")
 
 StoreError = redis.RedisError
 """Everything that Redis or the way to it can do to us; ConnectionError and TimeoutError are among its children."""
+
+
+class StoreLost(redis.RedisError):
+    """The store does not name its epoch: it is new and nobody has opened it yet, or it lost what it held, and is to be
+    rebuilt from the ledger before anything is sent."""
 
 
 class Ask(Struct, frozen=True):
@@ -55,6 +61,8 @@ class Sight(Struct, frozen=True):
     version: int
     policy: str | None
     """the name of the policy in force"""
+    epoch: str | None
+    """names the store since it was last known to be whole; None where it was lost, and nothing may be sent"""
     pauses: tuple[bytes, ...]
     seen: list[Seen]
 
@@ -98,6 +106,8 @@ class Change(Struct, kw_only=True):
     """(key, value, ttl ms)"""
     address: tuple[str, str | None] | None = None
     """(digest, the stop that was seen of it): written only if that is still so"""
+    note: str | None = None
+    """what the ledger is to know besides; a change that is nothing else is written to the journal alone"""
 
 
 WRITTEN, RECORD_CHANGED, FILE_CHANGED, GUARD_CHANGED = 1, 0, -1, -2
@@ -134,10 +144,13 @@ def client(url: str, *, blocking: bool = False, connections: int = 16) -> redis.
 
 
 class Store:
-    """Facts and records under one prefix. Every method raises StoreError when Redis cannot be had; none retries."""
+    """Facts and records under one prefix. Every method raises StoreError when Redis cannot be had; none retries.
+    `journaled`: what is written is written to the journal too, for the ledger."""
 
-    def __init__(self, redis_client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, redis_client: redis.Redis, keys: Keys, *, journaled: bool = True) -> None:
         self.redis = redis_client
+        self.journaled = journaled
+        self.memory = Memory()
         self.keys = keys
         folder = resources.files("gateway.store").joinpath("lua")
         self._scripts = {
@@ -159,12 +172,14 @@ class Store:
                 " ".join(ask.addresses),
             )
         control, *rows = await self._run("observe", keys, selectors)
-        version, policy, pauses = 0, None, []
+        version, policy, epoch, pauses = 0, None, None, []
         for name, value in zip(control[::2], control[1::2], strict=True):
             if name == b"v":
                 version = int(value)
             elif name == b"policy":
                 policy = value.decode()
+            elif name == b"epoch":
+                epoch = value.decode()
             else:
                 pauses.append(value)
         seen = [
@@ -177,18 +192,23 @@ class Store:
             )
             for record, person, household, cancelled, stopped in rows
         ]
-        return Sight(version, policy, tuple(pauses), seen)
+        return Sight(version, policy, epoch, tuple(pauses), seen)
 
-    async def commit(self, changes: Sequence[Change], guard: int | None = None) -> list[int]:
-        """Writes each change whole or not at all; `guard` is the version of the control document that a claim saw."""
+    async def commit(self, changes: Sequence[Change], guard: Sight | None = None) -> list[int]:
+        """Writes each change whole or not at all; `guard` is the sight that a claim was made on: nothing is written if
+        the control document is another since, or the store was lost."""
         positions: dict[str, int] = {}
 
         def at(key: str) -> int:
             return positions.setdefault(key, len(positions) + 1)
 
-        guarded = None if guard is None else (at(self.keys.control), guard)
+        guarded = None if guard is None else (at(self.keys.control), guard.version, guard.epoch)
         packed = [self._packed(change, at) for change in changes]
-        answer = await self._run("commit", list(positions), [_pack((guarded, packed))])
+        journal = at(self.keys.journal) if self.journaled else None
+        batch = _pack((guarded, packed, journal))
+        *answer, entry = await self._run("commit", list(positions), [batch])
+        if entry:
+            self.memory.keep(Written(entry.decode(), batch, tuple(positions), tuple(answer)))
         return cast("list[int]", answer)
 
     def _packed(self, change: Change, at: Any) -> tuple[Any, ...]:
@@ -202,6 +222,7 @@ class Store:
             (at(self.keys.waiting), change.selectors) if change.selectors else None,
             [(at(key), value, ttl) for key, value, ttl in change.puts],
             None if change.address is None else (at(self.keys.stopped), change.address[0], change.address[1] or False),
+            change.note,
         )
 
     async def due(self, now: Instant, most: int) -> tuple[int, Instant | None, int]:

@@ -98,14 +98,14 @@ async def test_each_change_of_a_batch_stands_for_itself_and_sees_those_before_it
 
 
 async def test_a_command_that_came_since_the_observation_lets_nothing_of_the_batch_through(store: Store) -> None:
-    version = (await store.observe([LI])).version
+    sight = await store.observe([LI])
     await store.commit([Change(files=[FileWrite(store.keys.control, -1, ("p:x", "{}"))])])
     changes = [Change(record=record(store, None, "one")), Change(record=record(store, None, "one", job="another"))]
-    assert await store.commit(changes, version) == [GUARD_CHANGED, GUARD_CHANGED]
+    assert await store.commit(changes, sight) == [GUARD_CHANGED, GUARD_CHANGED]
     assert (await see(store))[0] is None
     sight = await store.observe([LI])
     assert sight.pauses == (b"{}",)
-    assert await store.commit(changes, sight.version) == [WRITTEN, WRITTEN]
+    assert await store.commit(changes, sight) == [WRITTEN, WRITTEN]
 
 
 async def test_twenty_who_race_for_one_file_write_one_after_the_other_and_lose_nothing(

@@ -1,7 +1,8 @@
 -- Writes a batch of changes, each whole or not at all: if what its author saw is still so, all of it.
 -- KEYS    whatever the changes name, by position.
--- ARGV[1] msgpack {guard, changes}: guard is {position of control, the version seen} or nil;
---         a change is {record, files, outputs, schedule, ack, waiting, puts, address}:
+-- ARGV[1] msgpack {guard, changes, journal}: guard is {position of control, the version seen, the epoch seen or nil} or
+--         nil; journal is the position of the journal or nil;
+--         a change is {record, files, outputs, schedule, ack, waiting, puts, address, note}:
 --           record   nil or {position, text seen or false, text to write or false, ttl ms}
 --           files    {{position, version seen or -1, {field, value, …}, {field to delete, …}, ttl ms, 0 for ever,
 --                    or negative: at least so long}, …}
@@ -11,12 +12,20 @@
 --           waiting  nil or {position of the index, {selector, …}}
 --           puts     {{position, value, ttl ms}, …}
 --           address  nil or {position of the stopped addresses, digest, the stop seen or false}
--- Answer  per change 1 written, 0 the record is another, -1 a file is newer or the address was stopped, -2 the guard is (nothing at all written).
--- Promise a change is atomic, and is durable when the answer is (appendfsync always).
+--           note     nil or what the ledger is to know besides; nothing here reads it
+-- Answer  per change 1 written, 0 the record is another, -1 a file is newer or the address was stopped, -2 the guard is
+--         (nothing at all written); at the end the id of the journal's entry, false where there is none.
+-- Promise a change is atomic, durable when the answer is (appendfsync always), and stands in the journal as it was.
 local batch = cmsgpack.unpack(ARGV[1])
 local guard, changes, answer = batch[1], batch[2], {}
-if guard and tonumber(redis.call('HGET', KEYS[guard[1]], 'v') or '0') ~= guard[2] then
+local function outdated()
+  local seen = redis.call('HMGET', KEYS[guard[1]], 'v', 'epoch')
+  return tonumber(seen[1] or '0') ~= guard[2] or (guard[3] and seen[2] ~= guard[3])
+end
+
+if guard and outdated() then
   for i = 1, #changes do answer[i] = -2 end
+  answer[#changes + 1] = false
   return answer
 end
 
@@ -71,8 +80,22 @@ local function write(change)
   end
 end
 
+local function tells(change)
+  return change[1] or #change[2] > 0 or #change[3] > 0 or #change[7] > 0 or change[9]
+end
+
+local news = false
 for i, change in ipairs(changes) do
   answer[i] = fits(change)
-  if answer[i] == 1 then write(change) end
+  if answer[i] == 1 then
+    write(change)
+    news = news or tells(change)
+  end
+end
+local written = cmsgpack.pack(answer)
+answer[#changes + 1] = false
+if news and batch[3] then
+  answer[#changes + 1] =
+    redis.call('XADD', KEYS[batch[3]], '*', 'batch', ARGV[1], 'keys', cmsgpack.pack(KEYS), 'written', written)
 end
 return answer

@@ -1,0 +1,54 @@
+"""Builds the ledger's parts as they are configured, for whoever runs them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prometheus_client import CollectorRegistry
+
+from gateway.bookkeeping.bookkeeper import Bookkeeper
+from gateway.bookkeeping.keeper import Books
+from gateway.config import Config
+from gateway.domain.clock import Clock
+from gateway.ledger.anchors import Anchors
+from gateway.ledger.database import Database
+from gateway.ledger.keyring import open_keyring
+from gateway.ledger.subjects import Subjects
+from gateway.store.keys import Keys
+from gateway.store.redis import Store, client
+
+
+@asynccontextmanager
+async def books_of(config: Config) -> AsyncIterator[Books | None]:
+    """The books of a configuration, None where it keeps none; opens no connection yet. Raises KeyringError, OSError."""
+    own = config.ledger
+    if own.url is None:
+        yield None
+        return
+    keyring = open_keyring(own.keyring or own.folder / "keyring.json")
+    ledger, keys = Database(own.url, "ledger"), Database(own.keys_url, "keys")
+    books = Books(ledger=ledger, keyring=keyring, subjects=Subjects(keys, keyring), keys=Keys(config.redis.prefix))
+    try:
+        yield books
+    finally:
+        await books.close()
+
+
+def anchors_of(config: Config, books: Books) -> Anchors:
+    """The files in which the chain of these books is anchored."""
+    own = config.ledger
+    path = own.anchors or own.folder / "anchors.jsonl"
+    return Anchors(books.ledger, books.keyring, path, own.second, own.anchor_every)
+
+
+@asynccontextmanager
+async def bookkeeping(
+    config: Config, url: str, books: Books, clock: Clock, registry: CollectorRegistry
+) -> AsyncIterator[Bookkeeper]:
+    """The role `ledger` on a store, not yet running."""
+    quick, blocking = client(url), client(url, blocking=True)
+    try:
+        store = Store(quick, books.keys)
+        yield Bookkeeper(store, blocking, books, anchors_of(config, books), clock, registry)
+    finally:
+        await quick.aclose()
+        await blocking.aclose()
