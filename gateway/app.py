@@ -22,6 +22,7 @@ from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
 from gateway.doors import listen, mailbox, surroundings
 from gateway.endpoints.dispatcher import send_receipts
+from gateway.front import Behind, api
 from gateway.ledger.keyring import KeyringError
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.housekeeping import keep_house
@@ -229,7 +230,7 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
     """Runs the named roles until SIGTERM or SIGINT, then drains. Raises Unfit where packs or templates are faulty,
     OSError where the port is taken, Undrained where sends could not be settled in time."""
     words, metrics, clock, stop = read_words(config), Metrics(), SystemClock(), asyncio.Event()
-    health, webhooks = Health(), Webhooks(config.web.public_url, clock)
+    health, webhooks, behind = Health(), Webhooks(config.web.public_url, clock), Behind()
     stop_on_signals(stop)
     async with AsyncExitStack() as stack:
         try:
@@ -237,17 +238,19 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
         except KeyringError as error:
             raise Unfit([f"ledger.keyring: {error}"]) from None
         if "web" in roles:
-            web = serve_web(config.web.host, config.web.port, health, metrics.registry, webhooks)
+            doors = webhooks, api(config, behind, clock)
+            web = serve_web(config.web.host, config.web.port, health, metrics.registry, *doors)
             await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))
         if "ledger" in roles and books is not None:
             await stack.enter_async_context(keeping(config, url, books, clock, metrics))
         if "worker" not in roles:
-            await _answer(config, url, roles, health, webhooks, metrics, clock, stop)
+            await _answer(config, url, roles, health, webhooks, metrics, clock, stop, behind, books)
             return
         async with plant(config, url, words, metrics, clock, books) as running:
             health.probe = running.troubles
             listen(webhooks, config, running.store, running.desks, running.lent, metrics)
+            behind.open(running.store, books)
             if "bounces" in roles:
                 await stack.enter_async_context(mailbox(config, running.lent))
             await run_plant(running, config, clock, metrics, stop, health)
@@ -267,12 +270,13 @@ async def keeping(config: Config, url: str, books: Books, clock: Clock, metrics:
 
 async def _answer(
     config: Config, url: str, roles: tuple[str, ...], health: Health, webhooks: Webhooks, metrics: Metrics,
-    clock: Clock, stop: asyncio.Event,
+    clock: Clock, stop: asyncio.Event, behind: Behind, books: Books | None,
 ) -> None:  # fmt: skip
     """A process without a worker: takes callbacks and bounces in, and is ready while the store answers."""
     if roles == ("bounces",) and config.bounces is None:
         raise Unfit(["bounces: is null, so that the role `bounces` has nothing to do; name a port and secrets"])
-    store = Store(client(url), Keys(config.redis.prefix))
+    store = Store(client(url), Keys(config.redis.prefix), journaled=books is not None)
+    behind.open(store, books)
     lent = surroundings(config, store, clock, metrics)
     listen(webhooks, config, store, build_desks(config, lent), lent, metrics)
 

@@ -19,6 +19,7 @@ from gateway.yamlfile import fill, read_file
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 _SQLITE = "sqlite:///"
+ApiRole = Literal["producer", "ops", "compliance", "auditor", "admin"]
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -124,8 +125,9 @@ class Key(_Discreet, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     sha256: Annotated[str, parsed(_sha256)]
-    roles: tuple[str, ...]
+    roles: tuple[ApiRole, ...]
     tenants: tuple[str, ...]
+    """`*` is every tenant"""
 
 
 class Web(_Discreet, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ class Keys:
     | `packs` | hash | `code@version` → the text of the pack, for ever |
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
     | `worker:<name>` | string | the process that holds a consumer's name, while it lives |
+    | `idempotency:<digest>` | string | what the API answered under an idempotency key |
     | `endpoint:<name>` | hash | where a producer's endpoint stands in the stream of receipts, and what failed there |
     | `lease:<name>` | string | the process that serves an endpoint, while it lives |
     """
@@ -99,6 +100,9 @@ class Keys:
 
     def worker(self, name: str) -> str:
         return f"{self.prefix}:worker:{name}"
+
+    def idempotency(self, key: str) -> str:
+        return f"{self.prefix}:idempotency:{key}"
 
     def endpoint(self, name: str) -> str:
         return f"{self.prefix}:endpoint:{name}"

@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gateway.web import unsubscribe
+from gateway.web.api.server import Api
 from gateway.web.ops import HEALTH, REGISTRY, Health, healthz, metrics, readyz
 from gateway.web.problem import problems
 from gateway.web.webhooks import PATHS, Webhooks
@@ -21,18 +22,16 @@ _mute = logging.Logger("gateway.web.mute")
 _mute.addHandler(logging.NullHandler())
 
 
-def application(health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None) -> web.Application:
+def application(
+    health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None, api: Api | None = None
+) -> web.Application:
     """The routes, and what they need to answer."""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app[HEALTH] = health
     app[REGISTRY] = registry
-    app.add_routes(
-        [
-            web.get("/healthz", healthz),
-            web.get("/readyz", readyz),
-            web.get("/metrics", metrics),
-        ]
-    )
+    if api is not None:
+        api.add_to(app)
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     if webhooks is not None:
         app.add_routes([web.post(path, webhooks.hear) for path in PATHS])
         app.add_routes([web.get(unsubscribe.PATH, webhooks.unsubscribe.ask)])
@@ -42,13 +41,18 @@ def application(health: Health, registry: CollectorRegistry, webhooks: Webhooks 
 
 @asynccontextmanager
 async def serve_web(
-    host: str, port: int, health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None
+    host: str,
+    port: int,
+    health: Health,
+    registry: CollectorRegistry,
+    webhooks: Webhooks | None = None,
+    api: Api | None = None,
 ) -> AsyncIterator[int]:
     """Listens until the end of the block; gives the port, which is another than `port` if that is 0.
 
     Raises OSError if the port cannot be had.
     """
-    app = application(health, registry, webhooks)
+    app = application(health, registry, webhooks, api)
     runner = web.AppRunner(app, access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:

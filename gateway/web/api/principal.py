@@ -1,0 +1,92 @@
+"""Who asks, and what they may: keys, roles and tenants. Pure; nothing here reads a clock or a store."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from typing import Literal, Protocol, get_args
+
+from msgspec import Struct
+
+from gateway.domain.clock import Instant
+
+Role = Literal["producer", "ops", "compliance", "auditor", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+EVERY_TENANT = "*"
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9_-]{1,64})\.([\x21-\x7e]{1,512})", re.IGNORECASE)
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """A key as it is kept: only the SHA-256 of its secret, which is drawn by lot and needs no slow hash."""
+
+    id: str
+    sha256: str
+    roles: tuple[str, ...]
+    tenants: tuple[str, ...]
+    expires: Instant | None = None
+
+
+class KeyBook(Protocol):
+    """Where keys are found."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no key at all: then the API answers on loopback only."""
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        """The key of that id."""
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Whoever asks. `id` stands in the records of what was done."""
+
+    id: str
+    kind: Literal["key", "person", "local"]
+    roles: frozenset[str]
+    tenants: frozenset[str]
+
+    def may_see(self, tenant: str) -> bool:
+        return EVERY_TENANT in self.tenants or tenant in self.tenants
+
+
+LOCAL = Principal(id="local", kind="local", roles=frozenset(ROLES), tenants=frozenset({EVERY_TENANT}))
+"""Whoever asks from this machine while no key is configured."""
+
+
+class Denied(Struct, frozen=True):
+    """Why somebody is not let in: 401 without a key that holds, 403 where none would help."""
+
+    status: Literal[401, 403]
+    detail: str
+
+
+class ConfiguredKeys:
+    """The keys of `web.keys`."""
+
+    def __init__(self, keys: Iterable[ApiKey]) -> None:
+        self._keys = {key.id: key for key in keys}
+
+    @property
+    def empty(self) -> bool:
+        return not self._keys
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        return self._keys.get(key_id)
+
+
+async def authenticate(authorization: str | None, loopback: bool, keys: KeyBook, now: Instant) -> Principal | Denied:
+    """Who it is, by the header `Authorization: Bearer <id>.<secret>` and where the request comes from."""
+    if keys.empty:
+        if loopback:
+            return LOCAL
+        return Denied(403, "web.keys is empty, and without keys the API answers on the machine itself only")
+    if authorization is None:
+        return Denied(401, "a key is needed: Authorization: Bearer <id>.<secret>")
+    parts = _BEARER.fullmatch(authorization)
+    key = await keys.find(parts[1]) if parts else None
+    given = hashlib.sha256((parts[2] if parts else "").encode()).hexdigest()
+    if not hmac.compare_digest(given, key.sha256 if key else "0" * 64) or key is None:
+        return Denied(401, "there is no such key, or its secret is another")
+    if key.expires is not None and now >= key.expires:
+        return Denied(401, "the key has expired; ask for a new one")
+    return Principal(id=key.id, kind="key", roles=frozenset(key.roles), tenants=frozenset(key.tenants))

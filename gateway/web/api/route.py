@@ -1,0 +1,76 @@
+"""A route as data: what it takes, what it answers, who may, and who does it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from gateway.web.api.ports import Remembered
+from gateway.web.api.principal import Principal, Role
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457. `errors` names each fault with its place."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: "list[FaultAt] | None" = None
+
+
+class FaultAt(Struct, frozen=True, kw_only=True):
+    """One mistake: of which document of the array, in which field, and what to change."""
+
+    index: int
+    field: str
+    message: str
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One request, with who asks known and allowed."""
+
+    principal: Principal
+    path: Mapping[str, str]
+    query: Any
+    body: bytes
+    """as it came; empty for a method without one"""
+    once: Remembered | None = None
+    """the idempotency key under which it is done, if it came with one"""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """`body` is encoded as JSON; None for nothing at all."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = {}
+
+
+class Nothing(Struct, frozen=True):
+    """A query without parameters."""
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """`roles` may; a principal with none of them is answered 403. `body` is the type of one document, `many` whether an
+    array of them is taken too. `answers` are types by status, problems aside. `once` routes take an Idempotency-Key."""
+
+    method: Method
+    path: str
+    name: str
+    summary: str
+    roles: frozenset[Role]
+    act: Callable[[Call], Awaitable[Answer]]
+    answers: Mapping[int, Any]
+    problems: tuple[int, ...] = ()
+    body: Any = None
+    many: bool = False
+    query: type[Struct] = Nothing
+    once: bool = False
+
+
+def refused(status: int, title: str, detail: str, errors: list[FaultAt] | None = None) -> Answer:
+    """A problem as an answer."""
+    return Answer(status=status, body=Problem(title=title, status=status, detail=detail, errors=errors))

@@ -1,0 +1,152 @@
+"""Serves a table of routes: lets in who may, reads what came, and answers whatever happens."""
+
+import asyncio
+import hashlib
+import ipaddress
+from collections.abc import Iterable
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from gateway.domain.clock import Clock
+from gateway.web.api.openapi import describe
+from gateway.web.api.ports import Intake, Remembered
+from gateway.web.api.principal import Denied, KeyBook, Principal, authenticate
+from gateway.web.api.route import Answer, Call, FaultAt, Problem, Route, refused
+from gateway.web.problem import MEDIA_TYPE
+
+BODY_S = 20.0
+"""for so long a body may take to come"""
+MOST_KEY = 255
+"""characters of an idempotency key"""
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Api:
+    """The routes, and what stands before every one of them."""
+
+    def __init__(self, routes: Iterable[Route], keys: KeyBook, intake: Intake, clock: Clock) -> None:
+        self.routes, self.keys, self.intake, self.clock = list(routes), keys, intake, clock
+
+    def add_to(self, app: web.Application) -> None:
+        """Adds every route to an application, and what describes them."""
+        for route in self.routes:
+            app.router.add_route(route.method, route.path, self._handler(route))
+        description = _encode(describe(self.routes, version("collections-notification-gateway")))
+
+        async def tell(_request: web.Request) -> web.Response:
+            return web.Response(body=description, content_type="application/json", headers=HEADERS)
+
+        app.router.add_get("/openapi.json", tell)
+
+    def _handler(self, route: Route) -> Any:
+        async def handle(request: web.Request) -> web.Response:
+            return _response(await self._answer(route, request))
+
+        return handle
+
+    async def _answer(self, route: Route, request: web.Request) -> Answer:
+        who = await authenticate(request.headers.get("Authorization"), _local(request), self.keys, self.clock.now())
+        if isinstance(who, Denied):
+            return _denied(who)
+        if not who.roles & route.roles:
+            return _denied(Denied(403, f"this needs one of the roles {', '.join(sorted(route.roles))}"))
+        query = _query(route.query, request)
+        if isinstance(query, Answer):
+            return query
+        try:
+            if route.body is None:
+                return await route.act(Call(principal=who, path=_path(request), query=query, body=b""))
+            return await self._with_body(route, request, who, query)
+        except ConnectionError:
+            return refused(503, "Service Unavailable", "the store or the ledger cannot be had now; come again")
+
+    async def _with_body(self, route: Route, request: web.Request, who: Principal, query: Struct) -> Answer:
+        if request.content_type != "application/json":
+            return refused(415, "Unsupported Media Type", "send Content-Type: application/json")
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await request.read()
+        except TimeoutError:
+            return refused(408, "Request Timeout", f"the body did not come within {BODY_S:.0f} s")
+        name = request.headers.get("Idempotency-Key")
+        if not route.once or name is None:
+            return await route.act(Call(principal=who, path=_path(request), query=query, body=body))
+        if not 1 <= len(name) <= MOST_KEY or not name.isprintable():
+            return refused(400, "Bad Request", f"Idempotency-Key: 1 to {MOST_KEY} visible characters")
+        new = Remembered(
+            key=hashlib.sha256(f"{who.kind}\x1f{who.id}\x1f{name}".encode()).hexdigest(),
+            asked=hashlib.sha256(f"{route.name}\x1f{request.query_string}\x1f".encode() + body).hexdigest(),
+        )
+        return await self._once(route, Call(principal=who, path=_path(request), query=query, body=body, once=new), new)
+
+    async def _once(self, route: Route, call: Call, new: Remembered) -> Answer:
+        """Does what was asked under a key one time, and answers the same for a day after."""
+        before = await self.intake.remembered(new)
+        if before is not None:
+            if before.asked != new.asked:
+                detail = "the Idempotency-Key was used for another request; take a new one"
+                return refused(422, "Unprocessable Content", detail)
+            if not before.status:
+                return refused(409, "Conflict", "the first request with this Idempotency-Key is still under way")
+            replayed = {"Idempotent-Replayed": "true"}
+            return Answer(status=before.status, body=msgspec.Raw(before.body.encode()), headers=replayed)
+        done = False
+        try:
+            answer = await route.act(call)
+            done = answer.status < 300
+            return answer
+        finally:
+            if not done:
+                await self.intake.forget(new.key)
+
+
+def _path(request: web.Request) -> dict[str, str]:
+    return dict(request.match_info)
+
+
+def _local(request: web.Request) -> bool:
+    """Whether a request comes from this machine: by the connection itself, never by what a header says."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    try:
+        return peer is None or ipaddress.ip_address(peer[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _query(kind: type[Struct], request: web.Request) -> Struct | Answer:
+    """The parameters of a request; one that nobody knows is a mistake, as in a document."""
+    known = kind.__struct_fields__
+    for name in request.query:
+        if name not in known:
+            return _bad_query(name, "unknown parameter; check its spelling")
+        if len(request.query.getall(name)) > 1:
+            return _bad_query(name, "stands twice")
+    try:
+        return msgspec.convert(dict(request.query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        return _bad_query("", str(error))
+
+
+def _bad_query(name: str, message: str) -> Answer:
+    fault = FaultAt(index=0, field=name, message=message)
+    return refused(422, "Unprocessable Content", "a parameter of the address is wrong", [fault])
+
+
+def _denied(why: Denied) -> Answer:
+    headers = {"WWW-Authenticate": 'Bearer realm="gateway"'} if why.status == 401 else {}
+    title = HTTPStatus(why.status).phrase
+    body = Problem(title=title, status=why.status, detail=why.detail)
+    return Answer(status=why.status, body=body, headers=headers)
+
+
+def _response(answer: Answer) -> web.Response:
+    kind = MEDIA_TYPE if isinstance(answer.body, Problem) else "application/json"
+    body = None if answer.body is None else _encode(answer.body)
+    return web.Response(status=answer.status, body=body, headers={**HEADERS, **answer.headers}, content_type=kind)

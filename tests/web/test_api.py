@@ -1,0 +1,154 @@
+"""The API's door: who is let in to what, for every route and role there is; and what the description says of it."""
+
+import hashlib
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from openapi_spec_validator import validate
+from prometheus_client import CollectorRegistry
+
+from gateway.config import Config, Key, load
+from gateway.domain.clock import SystemClock
+from gateway.front import Behind, api
+from gateway.web.api.principal import ROLES, ApiKey, ConfiguredKeys, Denied, authenticate
+from gateway.web.api.server import Api
+from gateway.web.ops import Health
+from gateway.web.server import application
+
+SECRET = "s3cret"
+DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
+NAMES = {"tenant": "own", "recipient_id": "p", "id": "j"}
+
+
+def configured(*keys: Key) -> Api:
+    config = load(None, {})
+    assert isinstance(config, Config)
+    web = msgspec.structs.replace(config.web, keys=keys)
+    return api(msgspec.structs.replace(config, web=web), Behind(), SystemClock())
+
+
+def key(role: str, tenants: tuple[str, ...] = ("own",)) -> Key:
+    return Key(id=role, sha256=DIGEST, roles=(role,), tenants=tenants)  # type: ignore[arg-type]
+
+
+def bearer(name: str, secret: str = SECRET) -> dict[str, str]:
+    return {"Authorization": f"Bearer {name}.{secret}", "Content-Type": "application/json"}
+
+
+ROUTES = configured().routes
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Any]:
+    made = configured(*map(key, ROLES))
+    async with TestClient(TestServer(application(Health(), CollectorRegistry(), None, made))) as client:
+        yield client
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+async def test_every_role_at_every_route_is_let_in_or_refused(client: Any, role: str, route: Any) -> None:
+    answer = await client.request(route.method, route.path.format(**NAMES), headers=bearer(role), data=b"{}")
+    if role in route.roles:
+        assert answer.status in (422, 503), "past the door: there is no house behind it here"
+    else:
+        assert answer.status == 403
+        assert (await answer.json())["detail"].startswith("this needs one of the roles")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer"}, {"Authorization": "Basic YTpi"}, bearer("producer", "wrong"), bearer("nobody"),
+     {"Authorization": f"Bearer producer{SECRET}"}, {"Authorization": f"Bearer producer.{SECRET} x"}],
+)  # fmt: skip
+async def test_nobody_comes_in_without_a_key_that_holds(client: Any, route: Any, headers: dict[str, str]) -> None:
+    answer = await client.request(route.method, route.path.format(**NAMES), headers=headers)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_key_sees_no_tenant_but_its_own(client: Any) -> None:
+    for tenant in ("other", "OWN", "own ", "*"):
+        answer = await client.get(f"/v1/reminders/{tenant}/p/j", headers=bearer("producer"))
+        assert answer.status == 403, tenant
+
+
+async def test_an_expired_key_is_none() -> None:
+    keys = ConfiguredKeys([ApiKey(id="a", sha256=DIGEST, roles=("ops",), tenants=("*",), expires=1_000)])
+    assert not isinstance(await authenticate(f"Bearer a.{SECRET}", True, keys, 999), Denied)
+    refused = await authenticate(f"Bearer a.{SECRET}", True, keys, 1_000)
+    assert isinstance(refused, Denied)
+    assert refused.status == 401
+
+
+async def test_without_keys_only_the_machine_itself_is_answered() -> None:
+    nobody = ConfiguredKeys([])
+    assert not isinstance(await authenticate(None, True, nobody, 0), Denied)
+    refused = await authenticate(None, False, nobody, 0)
+    assert isinstance(refused, Denied)
+    assert refused.status == 403
+
+
+async def test_the_description_is_valid_and_names_every_route(client: Any) -> None:
+    answer = await client.get("/openapi.json")
+    described = await answer.json()
+    validate(described)
+    assert {(method.upper(), path) for path, methods in described["paths"].items() for method in methods} == {
+        (route.method, route.path) for route in ROUTES
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "status"),
+    [
+        (b"{", "application/json", 422),
+        (b"[", "application/json", 400),
+        (b"", "application/json", 400),
+        (b"nothing", "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"[" + b"{}," * 1000 + b"{}]", "application/json", 422),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"id": ' + b"[" * 100_000, "application/json", 422),
+        (b"{}", "text/plain", 415),
+        (b"x" * (1024 * 1024 + 1), "application/json", 413),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"id":"a","metadata":{"a":NaN}}', "application/json", 422),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+async def test_whatever_a_client_sends_is_its_own_mistake(
+    client: Any, data: bytes, content_type: str, status: int
+) -> None:
+    headers = bearer("producer") | {"Content-Type": content_type}
+    answer = await client.post("/v1/reminders", data=io.BytesIO(data), headers=headers)
+    assert answer.status == status
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_a_fault_names_document_field_and_fix(client: Any) -> None:
+    body = json.dumps([{"id": "a"}, {"id": "b", "chanels": []}])
+    answer = await client.post("/v1/reminders", data=body, headers=bearer("producer"))
+    told = await answer.json()
+    assert answer.status == 422
+    assert [(fault["index"], fault["field"]) for fault in told["errors"]] == [(0, "template"), (1, "chanels")]
+
+
+async def test_an_unknown_parameter_is_a_mistake(client: Any) -> None:
+    for query in ("?lane=fast", "?lan=high", "?lane=high&lane=bulk"):
+        answer = await client.post(f"/v1/reminders{query}", data=b"{}", headers=bearer("producer"))
+        assert answer.status == 422, query
+
+
+async def test_a_method_that_is_not_known_says_which_are(client: aiohttp.ClientSession) -> None:
+    answer = await client.delete("/v1/reminders", headers=bearer("producer"))
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "POST"
