@@ -87,7 +87,7 @@ async def _write(
     drafts = [*batch.drafts, *(_draft(row) for row in done)]
     if not drafts:
         return []
-    entries = await out.append(drafts, head)
+    entries = await out.append(drafts, head, books.keyring)
     await _changed(out, rows)
     await out.put(*batch.upserts)
     await _known(out, rows)

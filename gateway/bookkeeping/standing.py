@@ -1,6 +1,6 @@
 """Where a job stands, in one word for the books: every job accepted is in exactly one of them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from msgspec import Struct
@@ -8,6 +8,7 @@ from msgspec import Struct
 from gateway.domain.clock import Instant
 from gateway.domain.job import Attempt, Job, Track
 
+DAY_MS = 86_400_000
 ENDS = frozenset(
     {"delivered", "undelivered", "failed", "suppressed", "expired", "cancelled", "rejected", "presumed_sent"}
 )
@@ -37,7 +38,8 @@ class Standing(Struct, frozen=True):
 
 def standing(job: Job, receipts: Sequence[dict[str, Any]], before: Standing | None) -> Standing:
     """Where the job stands after a step in which these receipts were given. `before` is where it stood."""
-    status, ended = _status(job, receipts, before)
+    states = {str(track.state) for track in job.tracks}
+    status, ended = status_of(states, receipts, before.status if before is not None and before.ended else None)
     last = receipts[-1] if receipts else None
     attempt = next((t.attempt for t in reversed(job.tracks) if t.attempt is not None), None)
     until = min((t.until for t in job.tracks if t.state == "waiting" and t.until is not None), default=None)
@@ -55,16 +57,17 @@ def standing(job: Job, receipts: Sequence[dict[str, Any]], before: Standing | No
     )  # fmt: skip
 
 
-def _status(job: Job, receipts: Sequence[dict[str, Any]], before: Standing | None) -> tuple[str, bool]:
-    states = {track.state for track in job.tracks}
+def status_of(states: Set[str], receipts: Sequence[dict[str, Any]], ended_as: str | None) -> tuple[str, bool]:
+    """The word for a job whose tracks are in these states, and whether it has ended; `ended_as` is the word of a job
+    that had ended before."""
     for state, word in _PENDING:
         if state in states:
             return word, False
     final = next((receipt["status"] for receipt in reversed(receipts) if receipt["final"]), None)
     if final is not None:
         return final, True
-    if before is not None and before.ended:
-        return before.status, True
+    if ended_as is not None:
+        return ended_as, True
     return "presumed_sent" if "presumed" in states else "ended", True
 
 
@@ -119,4 +122,4 @@ def _said(attempt: Attempt, receipts: Sequence[dict[str, Any]]) -> tuple[str, st
 
 def day_of(at: Instant) -> int:
     """The day (of UTC) that a moment lies in, as days since the epoch."""
-    return at // 86_400_000
+    return at // DAY_MS

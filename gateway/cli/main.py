@@ -19,6 +19,7 @@ from gateway.cli import (
     endpoints,
     explain,
     judge,
+    ledger,
     preview,
     rebuild,
     run,
@@ -32,7 +33,7 @@ from gateway.store.embedded import EmbeddedError
 
 # One line each, in the order of `--help`. A command registers its own arguments and sets `run`.
 COMMANDS = (
-    demo, run, check, send, explain, cases, simulate, dead, endpoints, rebuild, judge, preview, segments,
+    demo, run, check, send, explain, cases, simulate, dead, endpoints, ledger, rebuild, judge, preview, segments,
     sandbox_provider,
 )  # fmt: skip
 INTERRUPTED = 130

@@ -6,54 +6,24 @@ that nothing that was ever told as written can vanish unseen. Both may stand in 
 
 import asyncio
 import base64
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec import Struct
 
 from gateway.domain.clock import Instant
 from gateway.ledger.chain import Entry, canonical, merkle_root
 from gateway.ledger.database import Database
 from gateway.ledger.keyring import Keyring
 from gateway.ledger.read import hashes
+from gateway.ledger.signing import HEAD, Anchor, digest, sign_head, signature
 
 EVERY_ENTRIES = 10_000
-HEAD = "head.json"
 PUBLIC = "ledger-public-key.txt"
-FORM = "cng-anchor-v1"
-
-
-class Anchor(Struct, frozen=True, kw_only=True):
-    """What is said of the chain at one moment. `root` is the Merkle root over the hashes of `first` to `seq`, `hash`
-    that of `seq`, both hexadecimal; `before` the SHA-256 of the line before; `sig` signs the rest (Ed25519, base64)."""
-
-    form: str = FORM
-    at: Instant
-    first: int
-    seq: int
-    hash: str
-    root: str
-    before: str
-    key: str
-    sig: str = ""
 
 
 _anchor = msgspec.json.Decoder(Anchor)
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """The end of the chain after the latest transaction, signed likewise."""
-
-    at: Instant
-    seq: int
-    hash: str
-    key: str
-    sig: str = ""
 
 
 class Anchors:
@@ -89,9 +59,7 @@ class Anchors:
         last = entries[-1]
         self._head = (last.seq, last.hash)
         self._at = self._at or now
-        head = Head(at=now, seq=last.seq, hash=last.hash.hex(), key=self.keyring.key_id)
-        text = canonical(msgspec.structs.replace(head, sig=self._signature(head)))
-        await asyncio.to_thread(self._write_head, text)
+        await self._put_head(now)
         since = last.seq - (self._last.seq if self._last else 0)
         if since >= EVERY_ENTRIES or now - self._at >= self.every_ms:
             await self.anchor(now)
@@ -104,15 +72,19 @@ class Anchors:
             return
         anchor = Anchor(
             at=now, first=first, seq=first + len(found) - 1, hash=found[-1].hex(), root=merkle_root(found).hex(),
-            before=hashlib.sha256(self._line.encode()).hexdigest(), key=self.keyring.key_id,
+            before=digest(self._line), key=self.keyring.key_id,
         )  # fmt: skip
-        anchor = msgspec.structs.replace(anchor, sig=self._signature(anchor))
+        anchor = msgspec.structs.replace(anchor, sig=signature(self.keyring, anchor))
         self._line = canonical(anchor)
         await asyncio.to_thread(self._append, self._line)
         self._last, self._at = anchor, now
+        self._head = (anchor.seq, found[-1])
+        await self._put_head(now)
 
-    def _signature(self, signed: Anchor | Head) -> str:
-        return base64.b64encode(self.keyring.sign(unsigned(signed))).decode()
+    async def _put_head(self, now: Instant) -> None:
+        seq, own = self._head
+        text = sign_head(self.keyring, now, seq, own, self._last.seq if self._last else 0, self._line)
+        await asyncio.to_thread(self._write_head, text)
 
     def _append(self, line: str) -> None:
         for path in self.paths:
@@ -128,22 +100,6 @@ class Anchors:
             os.replace(draft, path.with_name(HEAD))
 
 
-def unsigned(signed: Anchor | Head) -> bytes:
-    """What a signature signs: the document without it, as canonical JSON."""
-    found = msgspec.to_builtins(signed)
-    del found["sig"]
-    return canonical(found).encode()
-
-
-def signed_by(public: bytes, signed: Anchor | Head) -> bool:
-    """Whether the signature is of this key."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(signed.sig), unsigned(signed))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
 def read_anchors(path: Path) -> list[tuple[Anchor, str]]:
     """The anchors of a file with their lines; a last line that a crash cut short is none. Raises ValueError for any
     other that cannot be read."""
@@ -151,9 +107,3 @@ def read_anchors(path: Path) -> list[tuple[Anchor, str]]:
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
     return [(_anchor.decode(line), line) for line in lines[:-1]]
-
-
-def read_head(path: Path) -> Head | None:
-    """The head beside a file of anchors, None where there is none. Raises ValueError."""
-    file = path.with_name(HEAD)
-    return msgspec.json.decode(file.read_bytes(), type=Head) if file.exists() else None

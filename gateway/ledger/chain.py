@@ -63,12 +63,17 @@ def hash_of(
     return hashlib.sha256(DOMAIN + b"".join([len(field).to_bytes(4, "big") + field for field in fields])).digest()
 
 
+def seal_of(sealed: bytes) -> str:
+    """The digest by which the chain holds what is sealed."""
+    return hashlib.sha256(sealed).hexdigest()
+
+
 def link(drafts: Iterable[Draft], seq: int, head: bytes) -> list[Entry]:
     """The drafts as the entries after `seq`, whose hash is `head`."""
     entries: list[Entry] = []
     for draft in drafts:
         seq += 1
-        seal = "" if draft.sealed is None else hashlib.sha256(draft.sealed).hexdigest()
+        seal = "" if draft.sealed is None else seal_of(draft.sealed)
         own = hash_of(
             seq, draft.at, draft.kind, draft.tenant, draft.subject, draft.job, draft.body, seal, head
         )  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
 )
@@ -48,6 +49,13 @@ position = Table(
     Column("shut", Boolean, nullable=False),
 )  # fmt: skip
 """How far the journal of the store under a prefix was taken in, of which epoch it is, and whether its gate is shut."""
+
+signed = Table(
+    "signed", ledger,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("head", Text, nullable=False),
+)  # fmt: skip
+"""One row: the end of the chain, signed in the transaction that wrote it, so that nobody else can add to it."""
 
 jobs = Table(
     "jobs", ledger,

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ledger.chain import GENESIS, Draft, Entry, link
 from gateway.ledger.database import Database
-from gateway.ledger.tables import entries, position
+from gateway.ledger.keyring import Keyring
+from gateway.ledger.signing import sign_head
+from gateway.ledger.tables import entries, position, signed
 
 Row = dict[str, Any]
 _PORTION = 500
@@ -81,11 +83,14 @@ class Writing:
         ).first()  # fmt: skip
         return Head(0, GENESIS) if row is None else Head(row.seq, bytes(row.hash))
 
-    async def append(self, drafts: Sequence[Draft], head: Head) -> list[Entry]:
-        """The drafts as the entries after `head`."""
+    async def append(self, drafts: Sequence[Draft], head: Head, keyring: Keyring) -> list[Entry]:
+        """The drafts as the entries after `head`, and the new end signed."""
         linked = link(drafts, head.seq, head.hash)
         rows = [{name: getattr(entry, name) for name in Entry.__struct_fields__} for entry in linked]
         await self._portions(insert(entries), rows)
+        if linked:
+            end = sign_head(keyring, linked[-1].at, linked[-1].seq, linked[-1].hash)
+            await self.put(Upsert(signed, [{"id": 1, "head": end}]))
         return linked
 
     async def put(self, *upserts: Upsert) -> None:

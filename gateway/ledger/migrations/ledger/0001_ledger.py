@@ -138,6 +138,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("prefix"),
     )
     op.create_table(
+        "signed",
+        sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("head", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "tallies",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("day", sa.BigInteger(), nullable=False),

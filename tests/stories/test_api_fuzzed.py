@@ -1,0 +1,46 @@
+"""The whole API against requests made from its own description, wrong ones among them: no 5xx, no broken promise."""
+
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.stories.test_api import free_port
+from tests.stories.world import World
+
+CHECKS = [
+    not_a_server_error, content_type_conformance, response_headers_conformance, response_schema_conformance,
+    status_code_conformance,
+]  # fmt: skip
+EXAMPLES = 60
+
+
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+async def test_no_request_breaks_a_promise_of_the_description(world: World, mode: Any) -> None:
+    """Runs in a thread of its own, so that the server may be any process."""
+    port = free_port()
+    world.configure(web={"port": port}, ledger={"url": f"sqlite:///{world.folder}/ledger.db"})
+    async with world.worker("worker", "web", "ledger"):
+        schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
+        for operation in schema.get_all_operations():
+            found = operation.ok()
+            strategy = found.as_strategy(generation_mode=mode)
+
+            @hypothesis.settings(
+                max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+                phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+            )  # fmt: skip
+            @hypothesis.given(case=strategy)
+            def ask(case: Any) -> None:
+                case.call_and_validate(checks=CHECKS)
+
+            ask()
