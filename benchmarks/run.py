@@ -1,4 +1,5 @@
-"""CPU of one worker per message, policy on: SMS over loopback HTTP, email over loopback SMTP, and a null channel.
+"""CPU of one worker per message, policy on: SMS over loopback HTTP, email over loopback SMTP, and a null channel; each
+with the journal that the ledger reads and without it.
 
 `make bench`; figures are CPU, which repeats within 10 %, not wall time. With `--queued`, memory at 100,000 queued jobs.
 """
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,12 +71,14 @@ def provider(channel: str, port: int) -> dict[str, object]:
             return {"name": "p", "kind": "null", "concurrency": 200}
 
 
-async def scenario(name: str, channel: str, port: int, count: int) -> dict[str, float]:
+async def scenario(name: str, channel: str, port: int, count: int, *, journal: bool = True) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         async with embedded(Path(folder, "data")) as url:
             config = Path(folder, "gateway.yaml")
             listed = {channel: {"providers": [provider(name, port)]}}
-            config.write_text(json.dumps({"redis": {"url": url}, "channels": listed, "log": {"level": "info"}}))
+            ledger = {"url": f"sqlite:///{folder}/ledger.db" if journal else None}
+            document = {"redis": {"url": url}, "channels": listed, "log": {"level": "info"}, "ledger": ledger}
+            config.write_text(json.dumps(document))
             client = redis.from_url(url)
             for first in range(0, count, 1000):
                 pipeline = client.pipeline(transaction=False)
@@ -93,19 +96,20 @@ async def scenario(name: str, channel: str, port: int, count: int) -> dict[str, 
 
 
 async def main() -> None:
-    print(f"{'channel':<22}{'µs CPU/message':>15}{'messages/s':>12}{'peak MiB':>10}")
+    print(f"{'channel':<22}{'µs CPU/message':>15}{'messages/s':>12}{'peak MiB':>10}{'no journal':>12}{'ratio':>7}")
     for name, channel, kind in (("null", "sms", None), ("sms", "sms", "http"), ("email", "email", "smtp")):
-        if kind is None:
-            show(name, await scenario(name, channel, 0, COUNT))
-        else:
-            with sink(kind) as port:
-                show(name, await scenario(name, channel, port, COUNT))
+        with sink(kind) if kind else nullcontext(0) as port:
+            bare = await scenario(name, channel, port, COUNT, journal=False)
+            show(name, await scenario(name, channel, port, COUNT), bare)
     if "--queued" in sys.argv:
         show("null, 100,000 queued", await scenario("null", "sms", 0, QUEUED))
 
 
-def show(name: str, figures: dict[str, float]) -> None:
-    print(f"{name:<22}{figures['us']:>15.0f}{figures['per_second']:>12.0f}{figures['peak_mib']:>10.0f}", flush=True)
+def show(name: str, figures: dict[str, float], bare: dict[str, float] | None = None) -> None:
+    ratio = f"{bare['us']:>12.0f}{figures['us'] / bare['us']:>7.2f}" if bare else ""
+    print(
+        f"{name:<22}{figures['us']:>15.0f}{figures['per_second']:>12.0f}{figures['peak_mib']:>10.0f}{ratio}", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 import uvloop
 
 from gateway import app, logs
+from gateway.books import books_of
 from gateway.config import Config, load
 from gateway.domain.clock import SystemClock
 from gateway.pipeline.metrics import Metrics
@@ -21,7 +22,7 @@ from gateway.pipeline.metrics import Metrics
 
 async def measure(config: Config, count: int) -> dict[str, float]:
     words, metrics, clock, stop = app.read_words(config), Metrics(), SystemClock(), asyncio.Event()
-    async with app.plant(config, config.redis.url, words, metrics, clock) as plant:
+    async with books_of(config) as books, app.plant(config, config.redis.url, words, metrics, clock, books) as plant:
         running = asyncio.create_task(app.run_plant(plant, config, clock, metrics, stop))
         cpu, began = time.process_time(), time.monotonic()
         lanes = list(plant.store.keys.lanes.values())

@@ -13,11 +13,12 @@ from gateway.config import Config
 from gateway.domain.clock import DAY, Clock
 from gateway.ledger.keyring import KeyringError
 from gateway.queries.held_state import held_state
+from gateway.queries.overview import Overview, overview
 from gateway.queries.records import UnreadableRecord
 from gateway.queries.state import ReminderState
 from gateway.queries.trail import state_of, trail_of
 from gateway.store.redis import Store, StoreError
-from gateway.web.api import documents, reminders
+from gateway.web.api import documents, reminders, views
 from gateway.web.api.ports import Kind, Lane, Remembered
 from gateway.web.api.principal import ApiKey, ConfiguredKeys
 from gateway.web.api.server import Api
@@ -49,6 +50,13 @@ class Behind:
         if self._store is None:
             raise ConnectionError("the gateway is starting")
         return self._store
+
+    @property
+    def ledger(self) -> Books:
+        """Raises ConnectionError where there is none, or none yet."""
+        if self.books is None:
+            raise ConnectionError("no ledger is kept")
+        return self.books
 
 
 class StoreIntake:
@@ -132,20 +140,35 @@ class Lookups:
             await asyncio.sleep(LOOK_S)
 
 
+class LedgerViews:
+    """Figures and lists, from the ledger."""
+
+    def __init__(self, behind: Behind, clock: Clock) -> None:
+        self._behind, self.clock = behind, clock
+
+    async def overview(self, tenants: frozenset[str] | None, days: int) -> Overview:
+        with _outage():
+            return await overview(self._behind.ledger, tenants, self.clock.now() - (days - 1) * DAY)
+
+
 def api(config: Config, behind: Behind, clock: Clock) -> Api:
     """The API of a configuration."""
     intake = StoreIntake(behind)
     keys = ConfiguredKeys(
         ApiKey(id=key.id, sha256=key.sha256, roles=key.roles, tenants=key.tenants) for key in config.web.keys
     )
-    routes = [*documents.routes(intake), *reminders.routes(Lookups(behind, clock))]
+    routes = [
+        *documents.routes(intake),
+        *reminders.routes(Lookups(behind, clock)),
+        *views.routes(LedgerViews(behind, clock)),
+    ]
     return Api(routes, keys, intake, clock)
 
 
 @contextmanager
 def _outage() -> Iterator[None]:
-    """Turns every failure of the store into the one word that the API knows for it."""
+    """Turns every failure of store and ledger into the one word that the API knows for it."""
     try:
         yield
-    except StoreError as error:
+    except (StoreError, SQLAlchemyError, KeyringError) as error:
         raise ConnectionError from error

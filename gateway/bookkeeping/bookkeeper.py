@@ -5,6 +5,7 @@ import asyncio
 import redis.asyncio as redis
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.bookkeeping.gate import Gate, epoch_of, known, open_gate, shut
@@ -12,6 +13,7 @@ from gateway.bookkeeping.keeper import Books, take_in
 from gateway.domain.clock import Clock
 from gateway.ledger.anchors import Anchors
 from gateway.ledger.keyring import KeyringError
+from gateway.ledger.tables import tallies
 from gateway.store import journal
 from gateway.store.redis import Store, StoreError
 
@@ -38,6 +40,7 @@ class Bookkeeper:
         self._age = Gauge("gateway_ledger_lag_seconds", "Age of the oldest of them", registry=registry)
         self._entries = Gauge("gateway_ledger_entries", "The number of the last entry", registry=registry)
         self._anchored = Gauge("gateway_ledger_anchor_age_seconds", "Since the last anchor", registry=registry)
+        self._jobs = Gauge("gateway_ledger_jobs", "Jobs by where they stand", ["status"], registry=registry)
         self._shut = Gauge("gateway_ledger_gate_shut", "1 while nothing is sent: the store was lost", registry=registry)
 
     def stop(self) -> None:
@@ -106,6 +109,10 @@ class Bookkeeper:
         self._lag.set(length)
         self._age.set(0 if oldest is None else max(0, now - journal.place(oldest)[0]) / 1000)
         self._anchored.set(self.anchors.age_s(now))
+        async with self.books.ledger.read() as connection:
+            sums = select(tallies.c.status, func.sum(tallies.c.n)).group_by(tallies.c.status)
+            for status, n in await connection.execute(sums):
+                self._jobs.labels(status).set(int(n))
 
     async def _last(self) -> None:
         try:
