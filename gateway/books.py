@@ -24,7 +24,7 @@ async def books_of(config: Config) -> AsyncIterator[Books | None]:
     if own.url is None:
         yield None
         return
-    keyring = open_keyring(own.keyring or own.folder / "keyring.json")
+    keyring = open_keyring(own.keyring)
     ledger, keys = Database(own.url, "ledger"), Database(own.keys_url, "keys")
     books = Books(ledger=ledger, keyring=keyring, subjects=Subjects(keys, keyring), keys=Keys(config.redis.prefix))
     try:
@@ -36,8 +36,7 @@ async def books_of(config: Config) -> AsyncIterator[Books | None]:
 def anchors_of(config: Config, books: Books) -> Anchors:
     """The files in which the chain of these books is anchored."""
     own = config.ledger
-    path = own.anchors or own.folder / "anchors.jsonl"
-    return Anchors(books.ledger, books.keyring, path, own.second, own.anchor_every)
+    return Anchors(books.ledger, books.keyring, own.anchors, own.second, own.anchor_every)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Reads the configuration: YAML over the shipped defaults in, frozen structs or every mistake out; starts nothing."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -102,16 +102,10 @@ class Ledger(_Discreet, frozen=True, kw_only=True):
 
     url: Annotated[str | None, parsed(_ledger_url)]
     keys: Annotated[str | None, parsed(_ledger_url)]
-    keyring: Path | None
-    anchors: Path | None
+    keyring: Path
+    anchors: Path
     second: Path | None
     anchor_every: Duration
-
-    @property
-    def folder(self) -> Path:
-        """Where the files stand that are not named: beside a SQLite ledger."""
-        url = self.url or ""
-        return Path(url.removeprefix(_SQLITE)).parent if url.startswith(_SQLITE) else Path("var")
 
     @property
     def keys_url(self) -> str:
@@ -268,14 +262,20 @@ def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(redis, Mapping):
         document["redis"] = {**redis, "data": absolute(redis["data"])}
     if isinstance(ledger, Mapping):
-        paths = {name: absolute(ledger[name]) for name in ("keyring", "anchors", "second")}
-        urls = {
-            name: _SQLITE + absolute(ledger[name].removeprefix(_SQLITE))
-            for name in ("url", "keys")
-            if str(ledger[name]).startswith(_SQLITE)
-        }
-        document["ledger"] = {**ledger, **paths, **urls}
+        document["ledger"] = _ledger_located(ledger, folder, absolute)
     return document | {key: absolute(document[key]) for key in ("templates", "policies")}
+
+
+def _ledger_located(ledger: Mapping[str, Any], folder: Path, absolute: Callable[[Any], Any]) -> dict[str, Any]:
+    """The section with its paths made absolute; the files that it does not name stand beside a SQLite ledger."""
+    urls = {
+        name: _SQLITE + absolute(ledger[name].removeprefix(_SQLITE))
+        for name in ("url", "keys")
+        if str(ledger[name]).startswith(_SQLITE)
+    }
+    beside = Path(urls["url"].removeprefix(_SQLITE)).parent if "url" in urls else folder / "var"
+    files = {"keyring": str(beside / "keyring.json"), "anchors": str(beside / "anchors.jsonl"), "second": None}
+    return {**ledger, **urls, **{name: absolute(ledger[name]) or default for name, default in files.items()}}
 
 
 def _channels(given: Any, folder: Path, found: list[Fault]) -> dict[str, Providers]:

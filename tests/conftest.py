@@ -1,5 +1,6 @@
 """What stories stand on: one real store for the session, and a world with a prefix of its own for each of them."""
 
+import os
 import subprocess
 import sys
 import uuid
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import server
 from tests.stories.world import World
 
 STORE = """
@@ -48,3 +50,14 @@ async def world(valkey: str, tmp_path: Path) -> AsyncIterator[World]:
         yield made
     finally:
         await made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL server; without one these tests are left out at home, and fail in CI."""
+    with server() as url:
+        if url is None and os.environ.get("CI"):
+            pytest.fail("no PostgreSQL on this machine; on Debian: apt-get install postgresql")
+        if url is None:
+            pytest.skip("no PostgreSQL on this machine; on Debian: apt-get install postgresql")
+        yield url

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from gateway.bookkeeping.audit import audit
@@ -159,6 +160,28 @@ async def by_http(session: aiohttp.ClientSession, port: int) -> tuple[dict[str, 
                     if found and answer.status == 200:
                         return await answer.json(), found
             await asyncio.sleep(0.1)
+
+
+async def test_the_same_holds_on_postgresql(world: World, postgres: str) -> None:
+    name = f"t{world.prefix}"
+    admin = await asyncpg.connect(postgres)
+    await admin.execute(f"CREATE DATABASE {name}")
+    jobs = [reminder(f"j{n}", f"p{n}") for n in range(200)]
+    try:
+        world.configure(ledger={"url": postgres.replace("/postgres?", f"/{name}?")})
+        async with world.worker("worker", "ledger"):
+            await world.put(*jobs)
+            await world.receipts.ended(*[job["id"] for job in jobs])
+            await caught_up(world)
+        async with opened(world) as books:
+            now = await overview(books, None, 0)
+            assert (now.books.standing, now.books.difference) == ({"delivered": len(jobs)}, 0)
+            assert await audit(books) == []
+            report = await check(books.ledger, anchors_of(world.config(), books).paths, books.keyring.public)
+            assert (report.findings, report.entries > 3 * len(jobs)) == ([], True)
+    finally:
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
 
 
 async def test_a_ledger_that_is_killed_at_any_point_leaves_no_gap_and_no_double(world: World) -> None:
