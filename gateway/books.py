@@ -13,6 +13,7 @@ from gateway.ledger.anchors import Anchors
 from gateway.ledger.database import Database
 from gateway.ledger.keyring import open_keyring
 from gateway.ledger.subjects import Subjects
+from gateway.queries.backtest import Where
 from gateway.store.keys import Keys
 from gateway.store.redis import Store, client
 
@@ -31,6 +32,14 @@ async def books_of(config: Config) -> AsyncIterator[Books | None]:
         yield books
     finally:
         await books.close()
+
+
+def where_of(config: Config) -> Where | None:
+    """Where the ledger is, for processes that open it themselves; None where there is none."""
+    own = config.ledger
+    if own.url is None:
+        return None
+    return Where(url=own.url, keys_url=own.keys_url, keyring=own.keyring, prefix=config.redis.prefix)
 
 
 def anchors_of(config: Config, books: Books) -> Anchors:

@@ -175,7 +175,7 @@ class Rows(Struct, kw_only=True):
             upserts=[
                 Upsert(tables.jobs, merged(self.jobs, ["job"])),
                 Upsert(tables.messages, list(self.sent.values())),
-                Upsert(tables.facts, list(self.facts.values())),
+                Upsert(tables.facts, list(self.facts.values()), keep=("seq",)),
                 Upsert(tables.files, merged(self.files, ["subject"])),
                 Upsert(tables.kept, list(self.kept.values())),
                 Upsert(tables.versions, merged(self.versions, ["kind", "label"]), keep=("at", "text", "seq")),

@@ -5,16 +5,20 @@ import asyncio
 from functools import cache, partial
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import app
-from gateway.cli.terminal import Quit, add_config, read_config
+from gateway.books import books_of
+from gateway.cli.terminal import Quit, add_config, complain, read_config
 from gateway.config import Config
 from gateway.domain.clock import SystemClock
+from gateway.ledger.keyring import KeyringError
 from gateway.pipeline.desks import Desks
 from gateway.pipeline.view import House
 from gateway.policy.folder import read_folder
 from gateway.policy.policy import Policy
 from gateway.queries.explain import Reader, Story, story_of
+from gateway.queries.kept_records import Kept, kept_records, pack_texts
 from gateway.queries.packs import Shelf, version_in_force
 from gateway.queries.records import Held, UnreadableRecord, files_of, find, receipts_of, unread
 from gateway.queries.telling import page
@@ -60,33 +64,57 @@ async def stories(
         store = Store(connection, Keys(config.redis.prefix))
         try:
             found = await find(store, job_id, tenant, recipient)
-            if not found:
-                raise Quit(await _absence(store, job_id))
-            reader = await _reader(store, config, found, language)
             files = await files_of(store, found)
         except UnreadableRecord as error:
             raise Quit(str(error)) from None
-        return [
-            story_of(held, file, await receipts_of(store, held), reader)
-            for held, file in zip(found, files, strict=True)
-        ]
+        kept, texts = await _kept(config, job_id, tenant, recipient)
+        held = {(one.tenant, one.recipient) for one in found}
+        known = {(one.held.tenant, one.held.recipient): one.receipts for one in kept}
+        older = [one for one in kept if (one.held.tenant, one.held.recipient) not in held]
+        if not found and not older:
+            raise Quit(await _absence(store, job_id))
+        reader = await _reader(store, config, [*found, *(one.held for one in older)], language, texts)
+        told = []
+        for one, file in zip(found, files, strict=True):
+            receipts = known.get((one.tenant, one.recipient), [])
+            if len(receipts) < one.job.told:  # the ledger is behind
+                receipts = await receipts_of(store, one)
+            told.append(story_of(one, file, receipts, reader))
+        return told + [story_of(one.held, one.files, one.receipts, reader) for one in older]
+
+
+async def _kept(
+    config: Config, job_id: str, tenant: str | None, recipient: str | None
+) -> tuple[list[Kept], dict[str, str]]:  # fmt: skip
+    """What the ledger has of the job, and the texts of the packs; nothing where there is no ledger to be had."""
+    try:
+        async with books_of(config) as books:
+            if books is None:
+                return [], {}
+            await books.open()
+            return await kept_records(books, job_id, tenant, recipient), await pack_texts(books)
+    except (SQLAlchemyError, KeyringError, OSError) as error:
+        complain(f"ledger.url: the ledger cannot be read ({type(error).__name__}); told is what the store holds")
+        return [], {}
 
 
 async def _absence(store: Store, job_id: str) -> str:
     """Why there is nothing to explain."""
     where = await unread(store, job_id)
     if where is None:
-        return f"{job_id}: no such job is known; records are kept for horizons.idempotency, and `gateway dead list` "\
-            "shows what could not be read"  # fmt: skip
+        return f"{job_id}: no such job is known, neither to the store nor to the ledger; `gateway dead list` shows "\
+            "what could not be read"  # fmt: skip
     return f"{job_id}: is on the lane {where[0]} as {where[1]}, and no worker has settled it yet"
 
 
-async def _reader(store: Store, config: Config, found: list[Held], language: Language) -> Reader:
+async def _reader(
+    store: Store, config: Config, found: list[Held], language: Language, kept: dict[str, str]
+) -> Reader:  # fmt: skip
     """The packs that judged, and the house of now for those that wait."""
     now = await version_in_force(store)
     looks = [track.look.policy for held in found for track in held.job.tracks if track.look]
     labels = [label for version in (*looks, now or "") for label in version.split(",") if label]
-    texts = await texts_of(store, labels)
+    texts = kept | await texts_of(store, labels)
     at_hand = now is not None and texts.keys() >= set(labels)
     folder = Policy({}) if at_hand else read_folder(config.policies).policy()
     shelf = Shelf(texts, folder.packs.values())

@@ -12,18 +12,25 @@ from typing import BinaryIO
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import app
+from gateway.books import books_of, where_of
 from gateway.cli.cases import since
 from gateway.cli.simulate_report import document, tell
 from gateway.cli.terminal import STDIN, Quit, add_config, complain, read_config
 from gateway.config import Config
-from gateway.domain.clock import SystemClock
+from gateway.domain.clock import Instant, SystemClock
+from gateway.ledger.keyring import KeyringError
 from gateway.policy.folder import read_folder
+from gateway.queries.backtest import backtest
 from gateway.queries.history import decisions
+from gateway.queries.kept_cases import count
+from gateway.queries.kept_records import pack_texts
 from gateway.queries.pool import Order, simulate
 from gateway.queries.recorded import write_line
+from gateway.queries.simulate import Tally
 from gateway.store.keys import Keys
 from gateway.store.policies import texts_of
 from gateway.store.redis import Store, StoreError
@@ -56,6 +63,48 @@ def run(chosen: argparse.Namespace) -> int:
     if policy.faults or not policy.packs:
         raise Quit(*(policy.faults or (f"{chosen.policy}: holds no packs",)))
     faults: list[str] = []
+    tally = None if chosen.cases is not None else _from_ledger(config, chosen)
+    if tally is None:
+        tally = _from_lines(config, chosen, faults)
+    if chosen.json:
+        print(msgspec.json.encode(document(tally, policy)).decode())
+    else:
+        tell(Console(highlight=False, soft_wrap=True), tally, policy)
+    for fault in faults:
+        complain(fault)
+    return 1 if faults else 0
+
+
+def _from_ledger(config: Config, chosen: argparse.Namespace) -> Tally | None:
+    """What the ledger's decisions come to, None where there is no ledger or it holds none yet."""
+    where = where_of(config)
+    if where is None:
+        return None
+    earliest = SystemClock().now() - (chosen.since or since(SINCE))
+    try:
+        texts, entries = asyncio.run(_prepared(config, earliest))
+        if not entries:
+            return None
+        order = Order(
+            policy=chosen.policy, configured=config.policies, texts=texts, since=None, samples=chosen.samples
+        )  # fmt: skip
+        with _progress(1) as bar:
+            return backtest(order, where, earliest, entries, lambda more: bar.advance(bar.task_ids[0], more))
+    except KeyringError as error:
+        raise Quit(f"ledger.keyring: {error}") from None
+    except SQLAlchemyError as error:
+        raise Quit(f"ledger.url: the ledger cannot be read: {type(error).__name__}") from None
+
+
+async def _prepared(config: Config, earliest: Instant) -> tuple[dict[str, str], int]:
+    """The texts of the packs that ever judged, and how many entries there are to look through."""
+    async with books_of(config) as books:
+        assert books is not None
+        await books.open()
+        return await pack_texts(books), await count(books, earliest)
+
+
+def _from_lines(config: Config, chosen: argparse.Namespace, faults: list[str]) -> Tally:
     with _recorded(config, chosen, faults) as (lines, size, texts):
         since_when = None if chosen.since is None or chosen.cases is None else SystemClock().now() - chosen.since
         order = Order(
@@ -65,13 +114,7 @@ def run(chosen: argparse.Namespace) -> int:
             tally = simulate(order, lines, lambda more: bar.advance(bar.task_ids[0], more))
     name = chosen.cases if chosen.cases not in (None, "-") else "line"
     faults += [f"{name}:{number}: {sentence}" for number, sentence in tally.faults]
-    if chosen.json:
-        print(msgspec.json.encode(document(tally, policy)).decode())
-    else:
-        tell(Console(highlight=False, soft_wrap=True), tally, policy)
-    for fault in faults:
-        complain(fault)
-    return 1 if faults else 0
+    return tally
 
 
 def _count(text: str) -> int:
@@ -122,9 +165,9 @@ async def _texts(config: Config) -> dict[str, str]:
         return {}
 
 
-def _progress(size: int | None) -> Progress:
+def _progress(size: float | None) -> Progress:
     """A bar on a terminal, nothing elsewhere."""
-    columns = (TextColumn("judging"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    columns = (TextColumn("judging"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     bar.add_task("judging", total=size)
     return bar

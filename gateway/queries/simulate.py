@@ -85,12 +85,13 @@ class Bench(Struct, frozen=True, kw_only=True):
                 if self.since is not None and recorded.at < self.since:
                     tally.too_old += 1
                 else:
-                    self._judge(recorded, tally)
+                    self.judge(recorded, tally)
             except (ValueError, OverflowError) as error:
                 tally.faults.append((number, " ".join(str(error).split())))
         return tally
 
-    def _judge(self, recorded: Recorded, tally: Tally) -> None:
+    def judge(self, recorded: Recorded, tally: Tally) -> None:
+        """Adds one case to the tally."""
         case, at, was = recorded.case, recorded.at, recorded.decided
         made = self.shelf.policy(recorded.policy)
         proven = not made.missing
