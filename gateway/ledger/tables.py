@@ -87,6 +87,8 @@ jobs = Table(
     Index("jobs_updated", "updated", "job"),
     Index("jobs_status", "status", "updated", "job"),
     Index("jobs_reason", "reason", "updated", "job"),
+    Index("jobs_rule", "rule", "updated", "job"),
+    Index("jobs_channel", "channel", "updated", "job"),
     Index("jobs_due", "due"),
 )  # fmt: skip
 """A job as it stands. `sealed` holds the store's own record, for the rebuild; `due` when it is looked at again."""

@@ -91,9 +91,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job"),
     )
     op.create_index("jobs_account", "jobs", ["account"], unique=False)
+    op.create_index("jobs_channel", "jobs", ["channel", "updated", "job"], unique=False)
     op.create_index("jobs_due", "jobs", ["due"], unique=False)
     op.create_index("jobs_name", "jobs", ["name"], unique=False)
     op.create_index("jobs_reason", "jobs", ["reason", "updated", "job"], unique=False)
+    op.create_index("jobs_rule", "jobs", ["rule", "updated", "job"], unique=False)
     op.create_index("jobs_status", "jobs", ["status", "updated", "job"], unique=False)
     op.create_index("jobs_subject", "jobs", ["subject", "updated"], unique=False)
     op.create_index("jobs_updated", "jobs", ["updated", "job"], unique=False)
