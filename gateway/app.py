@@ -16,13 +16,14 @@ from channels import catalogue
 from channels.contract import Channel, Surroundings
 from gateway.bookkeeping.keeper import Books
 from gateway.bookkeeping.porter import Porter
-from gateway.books import bookkeeping, books_of
+from gateway.books import anchors_of, bookkeeping, books_of
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
 from gateway.doors import listen, mailbox, surroundings
 from gateway.endpoints.dispatcher import send_receipts
-from gateway.front import Behind, api
+from gateway.front.behind import Behind
+from gateway.front.door import api
 from gateway.ledger.keyring import KeyringError
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.housekeeping import keep_house
@@ -250,7 +251,7 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
         async with plant(config, url, words, metrics, clock, books) as running:
             health.probe = running.troubles
             listen(webhooks, config, running.store, running.desks, running.lent, metrics)
-            behind.open(running.store, books)
+            behind.open(running.store, books, anchors_of(config, books) if books else None)
             if "bounces" in roles:
                 await stack.enter_async_context(mailbox(config, running.lent))
             await run_plant(running, config, clock, metrics, stop, health)
@@ -276,7 +277,7 @@ async def _answer(
     if roles == ("bounces",) and config.bounces is None:
         raise Unfit(["bounces: is null, so that the role `bounces` has nothing to do; name a port and secrets"])
     store = Store(client(url), Keys(config.redis.prefix), journaled=books is not None)
-    behind.open(store, books)
+    behind.open(store, books, anchors_of(config, books) if books else None)
     lent = surroundings(config, store, clock, metrics)
     listen(webhooks, config, store, build_desks(config, lent), lent, metrics)
 

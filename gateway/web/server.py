@@ -14,6 +14,8 @@ from gateway.web.problem import problems
 from gateway.web.webhooks import PATHS, Webhooks
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_LINE_BYTES = 32 * 1024
+"""of an address with its parameters: every filter of a search at its longest"""
 # How long a request that is being answered when the process ends may take.
 SHUTDOWN_S = 3.0
 
@@ -53,7 +55,9 @@ async def serve_web(
     Raises OSError if the port cannot be had.
     """
     app = application(health, registry, webhooks, api)
-    runner = web.AppRunner(app, access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        app, access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S, max_line_size=MAX_LINE_BYTES
+    )  # fmt: skip
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.config import Config, Key, load
 from gateway.domain.clock import SystemClock
-from gateway.front import Behind, api
+from gateway.front.behind import Behind
+from gateway.front.door import api
 from gateway.web.api.principal import ROLES, ApiKey, ConfiguredKeys, Denied, authenticate
 from gateway.web.api.server import Api
 from gateway.web.ops import Health
@@ -23,7 +24,7 @@ from gateway.web.server import application
 
 SECRET = "s3cret"
 DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
-NAMES = {"tenant": "own", "recipient_id": "p", "id": "j"}
+NAMES = {"tenant": "own", "recipient_id": "p", "id": "j", "seq": "1"}
 
 
 def configured(*keys: Key) -> Api:
@@ -33,8 +34,8 @@ def configured(*keys: Key) -> Api:
     return api(msgspec.structs.replace(config, web=web), Behind(), SystemClock())
 
 
-def key(role: str, tenants: tuple[str, ...] = ("own",)) -> Key:
-    return Key(id=role, sha256=DIGEST, roles=(role,), tenants=tenants)  # type: ignore[arg-type]
+def key(role: str, name: str | None = None, tenants: tuple[str, ...] = ("*",)) -> Key:
+    return Key(id=name or role, sha256=DIGEST, roles=(role,), tenants=tenants)  # type: ignore[arg-type]
 
 
 def bearer(name: str, secret: str = SECRET) -> dict[str, str]:
@@ -46,7 +47,7 @@ ROUTES = configured().routes
 
 @pytest.fixture
 async def client() -> AsyncIterator[Any]:
-    made = configured(*map(key, ROLES))
+    made = configured(*map(key, ROLES), key("producer", "small", ("own",)))
     async with TestClient(TestServer(application(Health(), CollectorRegistry(), None, made))) as client:
         yield client
 
@@ -78,7 +79,7 @@ async def test_nobody_comes_in_without_a_key_that_holds(client: Any, route: Any,
 
 async def test_a_key_sees_no_tenant_but_its_own(client: Any) -> None:
     for tenant in ("other", "OWN", "own ", "*"):
-        answer = await client.get(f"/v1/reminders/{tenant}/p/j", headers=bearer("producer"))
+        answer = await client.get(f"/v1/reminders/{tenant}/p/j", headers=bearer("small"))
         assert answer.status == 403, tenant
 
 

@@ -122,7 +122,7 @@ def _local(request: web.Request) -> bool:
 
 def _query(kind: type[Struct], request: web.Request) -> Struct | Answer:
     """The parameters of a request; one that nobody knows is a mistake, as in a document."""
-    known = kind.__struct_fields__
+    known = kind.__struct_encode_fields__
     for name in request.query:
         if name not in known:
             return _bad_query(name, "unknown parameter; check its spelling")

@@ -1,27 +1,23 @@
-"""The house behind the API's ports: streams to write to, the ledger and the store to read from."""
+"""Documents to the streams, and how a job stands: what collection systems ask of the API."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.bookkeeping.keeper import Books
-from gateway.config import Config
 from gateway.domain.clock import DAY, Clock
+from gateway.front.behind import Behind, outage
 from gateway.ledger.keyring import KeyringError
 from gateway.queries.held_state import held_state
-from gateway.queries.overview import Overview, overview
 from gateway.queries.records import UnreadableRecord
 from gateway.queries.state import ReminderState
 from gateway.queries.trail import state_of, trail_of
 from gateway.store.redis import Store, StoreError
-from gateway.web.api import documents, reminders, views
 from gateway.web.api.ports import Kind, Lane, Remembered
-from gateway.web.api.principal import ApiKey, ConfiguredKeys
-from gateway.web.api.server import Api
 
 REMEMBERED_MS = DAY
 UNDER_WAY_MS = 60_000
@@ -31,32 +27,6 @@ CATCH_UP_S = 1.0
 LOOK_S = 0.05
 
 _remembered = msgspec.json.Decoder(Remembered)
-
-
-class Behind:
-    """What stands behind the door, once it is there: the port is opened first, so that whoever asks is answered."""
-
-    def __init__(self) -> None:
-        self._store: Store | None = None
-        self.books: Books | None = None
-
-    def open(self, store: Store, books: Books | None) -> None:
-        """From here on the API writes and reads."""
-        self._store, self.books = store, books
-
-    @property
-    def store(self) -> Store:
-        """Raises ConnectionError until it is there."""
-        if self._store is None:
-            raise ConnectionError("the gateway is starting")
-        return self._store
-
-    @property
-    def ledger(self) -> Books:
-        """Raises ConnectionError where there is none, or none yet."""
-        if self.books is None:
-            raise ConnectionError("no ledger is kept")
-        return self.books
 
 
 class StoreIntake:
@@ -75,14 +45,14 @@ class StoreIntake:
 
     async def remembered(self, new: Remembered) -> Remembered | None:
         name, value = self.store.keys.idempotency(new.key), msgspec.json.encode(new)
-        with _outage():
+        with outage():
             while not await self._client.set(name, value, nx=True, px=UNDER_WAY_MS):
                 if (found := await self._client.get(name)) is not None:
                     return _remembered.decode(found)
         return None
 
     async def forget(self, key: str) -> None:
-        with _outage():
+        with outage():
             await self._client.delete(self.store.keys.idempotency(key))
 
     async def enqueue(
@@ -93,7 +63,7 @@ class StoreIntake:
             "reminder": (keys.lanes[lane], "job"), "contact": (keys.contacts, "contact"),
             "command": (keys.commands, "command"),
         }[kind]  # fmt: skip
-        with _outage():
+        with outage():
             pipeline = self.store.redis.pipeline(transaction=True)
             for document in documents:
                 pipeline.xadd(stream, {field: document})
@@ -138,37 +108,3 @@ class Lookups:
             if not behind or loop.time() > end:
                 return told
             await asyncio.sleep(LOOK_S)
-
-
-class LedgerViews:
-    """Figures and lists, from the ledger."""
-
-    def __init__(self, behind: Behind, clock: Clock) -> None:
-        self._behind, self.clock = behind, clock
-
-    async def overview(self, tenants: frozenset[str] | None, days: int) -> Overview:
-        with _outage():
-            return await overview(self._behind.ledger, tenants, self.clock.now() - (days - 1) * DAY)
-
-
-def api(config: Config, behind: Behind, clock: Clock) -> Api:
-    """The API of a configuration."""
-    intake = StoreIntake(behind)
-    keys = ConfiguredKeys(
-        ApiKey(id=key.id, sha256=key.sha256, roles=key.roles, tenants=key.tenants) for key in config.web.keys
-    )
-    routes = [
-        *documents.routes(intake),
-        *reminders.routes(Lookups(behind, clock)),
-        *views.routes(LedgerViews(behind, clock)),
-    ]
-    return Api(routes, keys, intake, clock)
-
-
-@contextmanager
-def _outage() -> Iterator[None]:
-    """Turns every failure of store and ledger into the one word that the API knows for it."""
-    try:
-        yield
-    except (StoreError, SQLAlchemyError, KeyringError) as error:
-        raise ConnectionError from error
