@@ -56,7 +56,7 @@ async def bookkeeping(
     quick, blocking = client(url), client(url, blocking=True)
     try:
         store = Store(quick, books.keys)
-        yield Bookkeeper(store, blocking, books, anchors_of(config, books), clock, registry)
+        yield Bookkeeper(store, blocking, books, anchors_of(config, books), clock, registry, config.ledger.most)
     finally:
         await quick.aclose()
         await blocking.aclose()

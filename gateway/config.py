@@ -20,6 +20,7 @@ from gateway.yamlfile import fill, read_file
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 _SQLITE = "sqlite:///"
 ApiRole = Literal["producer", "ops", "compliance", "auditor", "admin"]
+ENTRY_KINDS = ("job", "contact", "command", "report", "reply", "dead_letter")
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -60,6 +61,18 @@ def _ledger_url(given: Any) -> str | None:
     if not isinstance(given, str) or not re.fullmatch(r"(sqlite:///|postgresql://)\S+", given):
         raise ValueError("must begin with sqlite:/// and name a file, or begin with postgresql://, or be null")
     return given
+
+
+def _spans(given: Any) -> dict[str, int]:
+    """Durations by kind of entry."""
+    if not isinstance(given, Mapping):
+        raise ValueError("expected a mapping of kinds of entries to durations")
+    if unheard := [kind for kind in given if kind not in ENTRY_KINDS]:
+        raise ValueError(f"{unheard[0]}: no such kind of entry; there are {', '.join(ENTRY_KINDS)}")
+    try:
+        return {str(kind): duration(span) for kind, span in given.items()}
+    except ValueError as error:
+        raise ValueError(f"a duration with its unit, such as 1095d: {error}") from None
 
 
 def _public_url(given: Any) -> str | None:
@@ -106,6 +119,9 @@ class Ledger(_Discreet, frozen=True, kw_only=True):
     anchors: Path
     second: Path | None
     anchor_every: Duration
+    least: Annotated[dict[str, int], parsed(_spans)]
+    most: Annotated[dict[str, int], parsed(_spans)]
+    """for how long entries are kept, by kind, in ms"""
 
     @property
     def keys_url(self) -> str:

@@ -157,9 +157,13 @@ def paths(kind: type[Struct], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
+FREE = "channels", "ledger.least", "ledger.most"
+"""sections whose keys are names that others chose, or kinds"""
+
+
 def written(document: dict[str, object], prefix: str = "") -> Iterator[str]:
     for name, value in document.items():
-        if isinstance(value, dict) and f"{prefix}{name}" != "channels":
+        if isinstance(value, dict) and f"{prefix}{name}" not in FREE:
             yield from written(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

@@ -1,6 +1,7 @@
 """The role `ledger`: follows the journal, writes it down for good, trims it, and tells how far behind it is."""
 
 import asyncio
+from collections.abc import Mapping
 
 import redis.asyncio as redis
 import structlog
@@ -10,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.bookkeeping.gate import Gate, epoch_of, known, open_gate, shut
 from gateway.bookkeeping.keeper import Books, take_in
+from gateway.bookkeeping.retention import let_go
 from gateway.domain.clock import Clock
 from gateway.ledger.anchors import Anchors
 from gateway.ledger.keyring import KeyringError
@@ -22,6 +24,8 @@ MOST = 200
 WAIT_MS = 200
 TROUBLE_S = 1.0
 MEASURE_S = 2.0
+TIDY_S = 3_600.0
+"""between two looks for what was kept long enough"""
 
 log = structlog.get_logger("gateway.ledger")
 
@@ -31,8 +35,9 @@ class Bookkeeper:
 
     def __init__(
         self, store: Store, blocking: redis.Redis, books: Books, anchors: Anchors, clock: Clock,
-        registry: CollectorRegistry,
+        registry: CollectorRegistry, most: Mapping[str, int],
     ) -> None:  # fmt: skip
+        self.most = most
         self.store, self.blocking, self.books, self.anchors, self.clock = store, blocking, books, anchors, clock
         self.troubled: str | None = None
         self._stopping = False
@@ -48,8 +53,8 @@ class Bookkeeper:
 
     async def run(self) -> None:
         """Until stopped; at the end what was written up to then is taken in, as far as the store answers."""
-        measured = 0.0
         loop = asyncio.get_running_loop()
+        measured, tidied = 0.0, loop.time() - TIDY_S
         await self._begin()
         while not self._stopping:
             try:
@@ -57,6 +62,9 @@ class Bookkeeper:
                 if loop.time() - measured > MEASURE_S or not busy:
                     await self._measure()
                     measured = loop.time()
+                if loop.time() > tidied + TIDY_S:
+                    await let_go(self.books, self.most, self.clock.now())
+                    tidied = loop.time()
             except (StoreError, SQLAlchemyError, KeyringError, OSError) as error:
                 await self._trouble(error)
         await self._last()
@@ -88,6 +96,8 @@ class Bookkeeper:
         if taken.entries:
             self._entries.set(taken.entries[-1].seq)
             await self.anchors.after(taken.entries, self.clock.now())
+            if any(entry.kind == "act" and '"what":"export"' in entry.body for entry in taken.entries):
+                await self.anchors.anchor(self.clock.now())  # what goes out is to be proven
         if batches:
             await journal.forget(self.store.redis, self.store.keys, batches[-1].id)
         return bool(batches)

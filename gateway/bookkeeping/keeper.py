@@ -92,6 +92,8 @@ async def _write(
     await out.put(*batch.upserts)
     await _known(out, rows)
     await _number(out, done, Head(head.seq + len(batch.drafts), b""))
+    if any(act.what == "erase" for act in done):
+        books.subjects.forget()  # their keys are gone, and must not be used from memory
     return entries
 
 

@@ -1,5 +1,7 @@
 """What is written of steps that were taken apart: entries of the chain, and the rows that are read off them. Pure."""
 
+import hashlib
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +54,11 @@ class Rows(Struct, kw_only=True):
         clear, secret = _clear(told), _secret(told, job is not None and job not in self.before)
         sealer = self.keyring.house if subject is None or subject.sealer is None else subject.sealer
         uid = "" if subject is None else subject.uid
-        sealed = sealer.seal(_encode(secret), "entries", told.tenant, uid, str(self.seq)) if secret else None
+        sealed = None
+        if secret:
+            plain = _encode({**secret, "salt": secrets.token_hex(16)})
+            clear["digest"] = hashlib.sha256(plain).hexdigest()
+            sealed = sealer.seal(plain, "entries", told.tenant, uid, str(self.seq))
         draft = Draft(
             at=told.at, kind=told.kind, tenant=told.tenant, subject=uid, job=job or "", body=canonical(clear),
             sealed=sealed,

@@ -49,6 +49,11 @@ class Anchors:
             self._last, self._line = found[-1]
             self._at = self._last.at
 
+    def anchored(self) -> int:
+        """Up to which entry the chain is anchored, by the file, which another process may write."""
+        found = read_anchors(self.paths[0])
+        return found[-1][0].seq if found else 0
+
     def age_s(self, now: Instant) -> float:
         """Seconds since the last anchor, 0 where nothing is waiting for one."""
         waits = self._head[0] > (self._last.seq if self._last else 0)

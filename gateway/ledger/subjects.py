@@ -83,6 +83,11 @@ class Subjects:
         async with self.database.write() as connection:
             await connection.execute(update(subjects).where(subjects.c.uid == uid).values(held=reason))
 
+    async def held(self, uid: str) -> str | None:
+        """The reason of a legal hold, None where there is none."""
+        async with self.database.read() as connection:
+            return await connection.scalar(select(subjects.c.held).where(subjects.c.uid == uid))
+
     async def destroy(self, uid: str, now: Instant) -> None:
         """Erases a subject: the key and the name by which it was found are gone for good. Raises Held."""
         async with self.database.write() as connection:

@@ -2,11 +2,13 @@
 """Verifies a ledger of the collections notification gateway, without the gateway: one file, the standard library alone.
 
 usage: python verify_ledger.py LEDGER --anchors FILE --key FILE [--anchors FILE …]
+       python verify_ledger.py BUNDLE.zip --key FILE
 
 LEDGER is a SQLite file (opened read-only) or a file of JSON lines, one entry each, `sealed`, `prev` and `hash` in
-hexadecimal. `head.json` is looked for beside each file of anchors. The key is the file `ledger-public-key.txt`; take
-it from a place that whoever keeps the ledger cannot write to. Exit status 0: everything is as it was written; 1: it is
-not, with one line for each finding, the number of the first entry concerned in front; 2: wrong usage.
+hexadecimal; BUNDLE is what `gateway ledger export` wrote. `head.json` is looked for beside each file of anchors. The
+key is the file `ledger-public-key.txt`; take it from a place that whoever keeps the ledger cannot write to. Exit status
+0: all is as it was written; 1: it is not, with one line for each finding, the number of the first entry in front; 2:
+wrong usage.
 
 It is written apart from the gateway's own check, from the description in `docs/ledger.md` alone.
 """
@@ -18,6 +20,7 @@ import json
 import pathlib
 import sqlite3
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -279,17 +282,70 @@ def walk(rows: Iterable[Row], ends: dict[int, Row], heads: list[Row], say: Say) 
     return count
 
 
+# ---------------------------------------------------------------- bundles
+
+
+def check_bundle(archive: zipfile.ZipFile, key: bytes) -> "tuple[list[tuple[int, str]], int]":
+    """Every finding in a bundle of evidence, and how many entries it holds."""
+    found: list[tuple[int, str]] = []
+    manifest = json.loads(archive.read("manifest.json"))
+    rest = {name: value for name, value in manifest.items() if name != "sig"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    if not is_signed(key, bytes.fromhex(manifest["sig"]), text):
+        found.append((0, "the manifest is not signed by the key"))
+    for name in sorted(set(archive.namelist()) - {"manifest.json"} | set(manifest["files"])):
+        held = sha(archive.read(name)).hexdigest() if name in archive.namelist() else None
+        if held != manifest["files"].get(name):
+            found.append((0, f"{name} is not the file that was signed"))
+    rows = {row["seq"]: row for row in map(json.loads, archive.read("entries.jsonl").splitlines())}
+    proofs = {one["seq"]: one for one in map(json.loads, archive.read("proofs.jsonl").splitlines())}
+    words = {one["seq"]: one["words"] for one in map(json.loads, archive.read("words.jsonl").splitlines())}
+    for seq, row in sorted(rows.items()):
+        found += [(seq, text) for text in check_member(row, proofs.get(seq), words.get(seq), key)]
+    return found, len(rows)
+
+
+def check_member(row: Row, proof: "Row | None", words: "str | None", key: bytes) -> Iterator[str]:
+    """What is wrong with one entry of a bundle."""
+    seq = row["seq"]
+    for name in ("sealed", "prev", "hash"):
+        row[name] = None if row[name] is None else bytes.fromhex(row[name])
+    if own_hash(row) != row["hash"]:
+        yield f"entry {seq} was changed"
+    if row["sealed"] is not None and sha(row["sealed"]).hexdigest() != row["seal"]:
+        yield f"what entry {seq} seals was changed"
+    if words is not None and json.loads(row["body"]).get("digest") != sha(words.encode()).hexdigest():
+        yield f"the words of entry {seq} are not those that were sealed"
+    if proof is None:
+        yield f"entry {seq} is not anchored yet; ask for the bundle again later"
+        return
+    node = sha(b"\x00" + row["hash"]).digest()
+    for side, other in proof["path"]:
+        pair = bytes.fromhex(other) + node if side == "left" else node + bytes.fromhex(other)
+        node = sha(b"\x01" + pair).digest()
+    anchor = json.loads(proof["anchor"])
+    if not is_signed(key, base64.b64decode(anchor["sig"]), signed_text(anchor)):
+        yield f"the anchor of entry {seq} is not signed by the key"
+    elif node.hex() != anchor["root"] or not anchor["first"] <= seq <= anchor["seq"]:
+        yield f"entry {seq} does not belong to its anchor"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verifies a ledger of the collections notification gateway.")
     parser.add_argument("ledger", type=pathlib.Path)
-    parser.add_argument("--anchors", type=pathlib.Path, action="append", required=True)
+    parser.add_argument("--anchors", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--key", type=pathlib.Path, required=True)
     chosen = parser.parse_args()
     key = base64.b64decode(chosen.key.read_text(encoding="ascii"))
-    places = [read_place(path) for path in chosen.anchors]
     with chosen.ledger.open("rb") as file:
-        is_sqlite = file.read(16) == b"SQLite format 3\x00"
-    if is_sqlite:
+        start = file.read(16)
+    places = [read_place(path) for path in chosen.anchors]
+    if start[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(chosen.ledger) as archive:
+            found, count = check_bundle(archive, key)
+    elif not places:
+        parser.error("name the file of anchors: --anchors FILE")
+    elif start == b"SQLite format 3\x00":
         link = sqlite3.connect(f"{chosen.ledger.absolute().as_uri()}?mode=ro", uri=True)
         link.execute("BEGIN")
         found, count = check(connection_rows(link), [*places, own_head(link)], key)
