@@ -6,7 +6,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import redis.asyncio as redis
 import structlog
@@ -20,6 +20,7 @@ from gateway.books import anchors_of, bookkeeping, books_of
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
+from gateway.domain.note import Note, write_note
 from gateway.doors import listen, mailbox, surroundings
 from gateway.endpoints.dispatcher import send_receipts
 from gateway.front.behind import Behind
@@ -38,7 +39,7 @@ from gateway.policy.policy import Policy
 from gateway.rendering.catalog import Catalog
 from gateway.store.embedded import embedded
 from gateway.store.keys import Keys
-from gateway.store.redis import Store, StoreError, client
+from gateway.store.redis import Change, Store, StoreError, client
 from gateway.store.seats import seat
 from gateway.store.streams import Inbox
 from gateway.store.tasks import end
@@ -154,7 +155,15 @@ async def plant(
         for desk in desks:
             await desk.provider.start()
             stack.push_async_callback(desk.provider.close)
+        if books is not None:
+            await _tell_texts(store, words)
         yield Plant(store, lent, desks, worker, Intake(store, facts, context, clock, metrics), policies, porter)
+
+
+async def _tell_texts(store: Store, words: Catalog) -> None:
+    """The ledger is told which texts messages are made from, from now on."""
+    with suppress(StoreError, OSError):  # told again by the next process that starts
+        await store.commit([Change(note=write_note(Note(templates=words.texts())))])
 
 
 def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys: Keys, owner: str) -> Context:

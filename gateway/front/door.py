@@ -9,6 +9,7 @@ from gateway.front.views import LedgerViews
 from gateway.web.api import deeds, documents, reminders, views
 from gateway.web.api.principal import ApiKey, ConfiguredKeys
 from gateway.web.api.server import Api
+from gateway.web.api.stream import Stream
 
 
 def api(config: Config, behind: Behind, clock: Clock) -> Api:
@@ -21,4 +22,4 @@ def api(config: Config, behind: Behind, clock: Clock) -> Api:
         *documents.routes(intake), *reminders.routes(Lookups(behind, clock)), *views.routes(seen),
         *deeds.routes(HouseDeeds(behind, clock), seen),
     ]  # fmt: skip
-    return Api(routes, keys, intake, clock)
+    return Api(routes, keys, intake, clock, Stream(seen))

@@ -8,6 +8,7 @@ from gateway.front.behind import Behind, outage
 from gateway.queries.backlog import Backlog, ProviderFigures, backlog, providers
 from gateway.queries.calendar import Calendar, calendar
 from gateway.queries.chain import Proof, SignedHead, head_of, proof_of
+from gateway.queries.news import News, newest, news
 from gateway.queries.overview import Overview, overview
 from gateway.queries.search import Filter, Page, search
 from gateway.queries.trail import Line, state_of, trail_of
@@ -64,6 +65,14 @@ class LedgerViews:
     async def calendar(self, tenant: str, recipient: str, first: int, last: int) -> Calendar | None:
         with outage():
             return await calendar(self._behind.ledger, tenant, recipient, first, last)
+
+    async def news(self, after: int, tenants: frozenset[str] | None, most: int) -> tuple[list[News], int]:
+        with outage():
+            return await news(self._behind.ledger, after, tenants, most)
+
+    async def newest(self) -> int:
+        with outage():
+            return await newest(self._behind.ledger)
 
     async def head(self) -> SignedHead:
         with outage():

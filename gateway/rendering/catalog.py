@@ -50,6 +50,8 @@ class Sheet(Struct, frozen=True):
     version: str
     programs: dict[str, Program]
     needs: tuple[str, ...]
+    sources: dict[str, str]
+    """the text of each file"""
 
 
 class Found(Struct, frozen=True):
@@ -111,6 +113,17 @@ class Catalog:
     def sample(self, template: str, locale: str) -> dict[str, Any] | None:
         """The parameters of the template's `sample.yaml`, None if it has none."""
         return self._samples.get((template, locale))
+
+    def texts(self) -> dict[str, dict[str, Any]]:
+        """Every sheet by its version, with the texts that it was made from."""
+        return {
+            sheet.version: {
+                "template": sheet.template, "channel": sheet.channel, "locale": sheet.locale, "files": sheet.sources
+            }
+            for channels in self._sheets.values()
+            for locales_ in channels.values()
+            for sheet in locales_.values()
+        }  # fmt: skip
 
     def find(self, template: str, channel: str, locale: str) -> Found | UnknownTemplate | NoChannel:
         """The sheet for who reads `locale`: of the languages that have this channel, the first in its chain."""
@@ -180,7 +193,8 @@ def _sheet(folder: Path, channel: str, locale: str, language: str, faults: list[
             faults.append(f"{file}, line {fault.line}: {fault.says}")
     if len(faults) > before:
         return None
-    return Sheet(folder.name, channel, locale, _version(sources), programs, needs(programs))
+    texts = {name: source.decode() for name, source in sources.items()}
+    return Sheet(folder.name, channel, locale, _version(sources), programs, needs(programs), texts)
 
 
 def _version(sources: Mapping[str, bytes]) -> str:

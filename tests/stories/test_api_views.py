@@ -214,3 +214,41 @@ async def test_pauses_in_force_are_shown_to_those_they_concern(desk: Desk) -> No
     assert len(found) == 2
     _, theirs = await desk.ask("/v1/switches", "loans")
     assert [one["template"] for one in theirs] == ["final_notice"]
+
+
+async def test_whoever_watches_sees_each_entry_and_misses_none_when_they_come_back(desk: Desk) -> None:
+    headers = {"Authorization": f"Bearer compliance.{SECRET}"}
+    first = asyncio.create_task(events(desk, headers, 3))
+    await asyncio.sleep(0.7)
+    await lived(desk)
+    seen = await first
+    assert {event["tenant"] for _, event in seen} == {"cards"}
+    assert "Kanarienvogel" not in json.dumps(seen)
+    await desk.world.put(reminder("more", "r", tenant="cards"))
+    await desk.world.receipts.ended("more")
+    await caught_up(desk.world)
+    later = await events(desk, headers | {"Last-Event-ID": str(seen[-1][0])}, 3)
+    numbers = [number for number, _ in [*seen, *later]]
+    assert numbers == sorted(set(numbers))
+    with contextlib.closing(sqlite3.connect(desk.world.folder / "ledger.db")) as db:
+        wanted = [seq for (seq,) in db.execute("SELECT seq FROM entries WHERE tenant = 'cards' ORDER BY seq")]
+    assert numbers == [number for number in wanted if number >= numbers[0]][: len(numbers)]
+    async with desk.session.get(desk.base + "/v1/stream", headers={"Authorization": f"Bearer producer.{SECRET}"}) as no:
+        assert no.status == 403
+
+
+async def events(desk: Desk, headers: dict[str, str], count: int) -> list[tuple[int, Any]]:
+    """So many events of the stream, by number."""
+    found: list[tuple[int, Any]] = []
+    number = 0
+    async with asyncio.timeout(20), desk.session.get(desk.base + "/v1/stream", headers=headers) as answer:
+        assert answer.content_type == "text/event-stream"
+        async for line in answer.content:
+            name, _, value = line.decode().strip().partition(": ")
+            if name == "id":
+                number = int(value)
+            elif name == "data":
+                found.append((number, json.loads(value)))
+                if len(found) == count:
+                    break
+    return found

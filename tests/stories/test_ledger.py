@@ -246,6 +246,21 @@ async def test_what_was_said_to_whom_is_there_and_nowhere_in_the_clear(world: Wo
             assert canary.encode() not in data, (file.name, canary)
 
 
+async def test_every_text_that_judged_or_was_sent_from_is_kept_by_its_version(world: World) -> None:
+    configured(world)
+    async with world.worker("worker", "ledger"):
+        await world.put(reminder("j", "p"))
+        await world.receipts.ended("j")
+        await caught_up(world)
+    told = world.receipts.last("j")
+    with contextlib.closing(sqlite3.connect(world.folder / "ledger.db")) as db:
+        texts = {(kind, label): text for kind, label, text in db.execute("SELECT kind, label, text FROM versions")}
+    sheet = json.loads(texts["template", told["template_version"]])
+    assert (sheet["template"], sheet["channel"], sheet["locale"]) == (told["template"], "sms", told["locale"])
+    assert "{{" in sheet["files"]["sms.txt"]
+    assert texts["pack", told["policy"]] == (world.folder / "policies" / "house.yaml").read_text()
+
+
 async def test_a_person_who_is_erased_is_gone_and_the_chain_still_verifies(world: World) -> None:
     configured(world)
     async with world.worker("worker", "ledger") as process:

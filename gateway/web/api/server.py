@@ -17,6 +17,9 @@ from gateway.web.api.openapi import describe
 from gateway.web.api.ports import Intake, Remembered
 from gateway.web.api.principal import Denied, KeyBook, Principal, authenticate
 from gateway.web.api.route import Answer, Call, FaultAt, Problem, Route, refused
+from gateway.web.api.stream import PATH as STREAM
+from gateway.web.api.stream import Stream
+from gateway.web.api.views import READERS
 from gateway.web.problem import MEDIA_TYPE
 
 BODY_S = 20.0
@@ -31,8 +34,11 @@ _encode = msgspec.json.Encoder().encode
 class Api:
     """The routes, and what stands before every one of them."""
 
-    def __init__(self, routes: Iterable[Route], keys: KeyBook, intake: Intake, clock: Clock) -> None:
+    def __init__(
+        self, routes: Iterable[Route], keys: KeyBook, intake: Intake, clock: Clock, stream: Stream
+    ) -> None:  # fmt: skip
         self.routes, self.keys, self.intake, self.clock = list(routes), keys, intake, clock
+        self.stream = stream
 
     def add_to(self, app: web.Application) -> None:
         """Adds every route to an application, and what describes them."""
@@ -44,6 +50,15 @@ class Api:
             return web.Response(body=description, content_type="application/json", headers=HEADERS)
 
         app.router.add_get("/openapi.json", tell)
+        app.router.add_get(STREAM, self._watch)
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        who = await authenticate(request.headers.get("Authorization"), _local(request), self.keys, self.clock.now())
+        if isinstance(who, Denied):
+            return _response(_denied(who))
+        if not who.roles & READERS:
+            return _response(_denied(Denied(403, f"this needs one of the roles {', '.join(sorted(READERS))}")))
+        return await self.stream.serve(request, who)
 
     def _handler(self, route: Route) -> Any:
         async def handle(request: web.Request) -> web.Response:
