@@ -146,6 +146,8 @@ class Web(_Discreet, frozen=True, kw_only=True):
     """0: any that is free."""
     public_url: Annotated[str | None, parsed(_public_url)]
     keys: tuple[Key, ...]
+    cool_off: Duration
+    """how long (ms) after its approval a looser policy comes in force at the earliest"""
     secrets: tuple[Annotated[str, Meta(min_length=16)], ...]
     """seal the links in messages; the first seals, any opens"""
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.bookkeeping.gate import Gate, epoch_of, known, open_gate, shut
 from gateway.bookkeeping.keeper import Books, take_in
+from gateway.bookkeeping.proposals import publish_approved
 from gateway.bookkeeping.retention import let_go
 from gateway.domain.clock import Clock
 from gateway.ledger.anchors import Anchors
@@ -113,6 +114,7 @@ class Bookkeeper:
         await asyncio.sleep(TROUBLE_S)
 
     async def _measure(self) -> None:
+        await publish_approved(self.books, self.store)
         length = await self.store.redis.xlen(self.store.keys.journal)
         oldest = await journal.first(self.store.redis, self.store.keys)
         now = self.clock.now()

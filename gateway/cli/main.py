@@ -21,6 +21,7 @@ from gateway.cli import (
     import_contacts,
     judge,
     ledger,
+    people,
     preview,
     rebuild,
     run,
@@ -34,8 +35,8 @@ from gateway.store.embedded import EmbeddedError
 
 # One line each, in the order of `--help`. A command registers its own arguments and sets `run`.
 COMMANDS = (
-    demo, run, check, send, import_contacts, explain, cases, simulate, dead, endpoints, ledger, rebuild, judge,
-    preview, segments, sandbox_provider,
+    demo, run, check, send, import_contacts, explain, cases, simulate, dead, endpoints, ledger, rebuild,
+    people, judge, preview, segments, sandbox_provider,
 )  # fmt: skip
 INTERRUPTED = 130
 

@@ -185,6 +185,56 @@ acts = Table(
 )  # fmt: skip
 """What people did; `seq` is null until the one writer has taken it into the chain."""
 
+people = Table(
+    "people", ledger,
+    Column("name", Text, primary_key=True),
+    Column("password", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("tenants", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("disabled", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("locked", BigInteger, nullable=False),
+)  # fmt: skip
+"""Accounts of small houses: an argon2 hash, JSON lists of roles and tenants, and what was tried in vain."""
+
+passes = Table(
+    "passes", ledger,
+    Column("id", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("person", Text),
+    Column("roles", Text, nullable=False),
+    Column("tenants", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires", BigInteger),
+    Column("used", BigInteger),
+    Column("revoked", BigInteger),
+    Index("passes_person", "person"),
+)  # fmt: skip
+"""Keys of systems, and (`person`) sessions of people: only the digest of a secret drawn by lot."""
+
+proposals = Table(
+    "proposals", ledger,
+    Column("id", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("looser", Boolean, nullable=False),
+    Column("changes", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("proposed", BigInteger, nullable=False),
+    Column("proposer", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("effective", BigInteger, nullable=False),
+    Column("decided", BigInteger),
+    Column("decider", Text),
+    Column("comment", Text),
+    Index("proposals_state", "state", "proposed"),
+)  # fmt: skip
+"""Changes of packs that somebody wants: bound to their text by its digest, and to what was in force by `base`."""
+
 subjects = Table(
     "subjects", keys,
     Column("uid", Text, primary_key=True),

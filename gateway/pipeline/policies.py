@@ -6,8 +6,10 @@ judged it is in force; so from the moment of publication nobody is contacted by 
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from gateway.domain.clock import Clock, format_instant
@@ -17,8 +19,11 @@ from gateway.policy.pack import Pack, parse_pack, run_examples
 from gateway.policy.policy import Policy
 from gateway.store.keys import RULED
 from gateway.store.policies import (
+    Approved,
     Offer,
     Offered,
+    approvals,
+    effective,
     in_force,
     mark_woken,
     name_of,
@@ -102,6 +107,7 @@ class Policies:
             await asyncio.sleep(LOOK_S)
             try:
                 marks = await asyncio.to_thread(marks_of, self.folder)
+                marks = (*marks, *_marks(effective(await approvals(self.store), self.clock.now())))
                 if marks != seen:
                     seen, since = marks, loop.time()
                 else:
@@ -134,6 +140,8 @@ class Policies:
         """Publishes the folder as it is now, if it is whole; what is wrong with it, or None if it is too early to say.
         An edit that this process saw wins; a folder that it finds when it starts does not if its age is behind."""
         marks, folder = await asyncio.to_thread(read_at_rest, self.folder)
+        approved = effective(await approvals(self.store), self.clock.now())
+        marks, folder = (*marks, *_marks(approved)), _overlaid(folder, approved)
         policy = await asyncio.to_thread(folder.policy)
         name, faults = name_of(folder.texts), (*policy.faults, *await self._gone(folder))
         if not faults and rested_s < LOOSER_S and not self._adopted.rules <= policy.rules:
@@ -205,3 +213,17 @@ class Policies:
                 raise PolicyError(*faults)
             packs[code] = pack
         return Policy(packs, published=name)
+
+
+def _marks(approved: Mapping[str, Approved]) -> Marks:
+    """What was approved, as one more thing that may change."""
+    return tuple((code, one.effective, len(one.text), 0) for code, one in sorted(approved.items()))
+
+
+def _overlaid(folder: Folder, approved: Mapping[str, Approved]) -> Folder:
+    """The folder, but for the packs that two people approved: theirs hold until others are approved."""
+    if not approved:
+        return folder
+    latest = max(one.effective for one in approved.values()) * 1_000_000
+    texts = {**folder.texts, **{code: one.text for code, one in approved.items()}}
+    return msgspec.structs.replace(folder, texts=texts, age=max(folder.age, latest))

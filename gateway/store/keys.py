@@ -37,6 +37,7 @@ class Keys:
     | `control` | hash | `v`ersion, `epoch`, `policy` in force, `p:<entry id>:<selectors>` pauses |
     | `cancels` | hash | `<selector>` → ms of the cancel |
     | `policies` | hash | name of a publication → its packs by label |
+    | `approved` | hash | code of a pack → what two people approved of it, and from when it holds |
     | `packs` | hash | `code@version` → the text of the pack, for ever |
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
     | `worker:<name>` | string | the process that holds a consumer's name, while it lives |
@@ -69,6 +70,7 @@ class Keys:
         self.orphans = f"{prefix}:orphans"
         self.policies = f"{prefix}:policies"
         self.packs = f"{prefix}:packs"
+        self.approved = f"{prefix}:approved"
 
     @property
     def inbound(self) -> tuple[str, ...]:

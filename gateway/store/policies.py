@@ -92,6 +92,37 @@ async def texts_of(store: Store, labels: Iterable[str] | None = None) -> dict[st
     return {label: text.decode() for label, text in zip(wanted, found, strict=True) if text is not None}
 
 
+class Approved(Struct, frozen=True, kw_only=True):
+    """A pack that two people approved: its text, and from when (ms) it takes the place of the folder's."""
+
+    text: str
+    effective: int
+    proposal: str
+
+
+_approved = msgspec.json.Decoder(list[Approved])
+
+
+async def approvals(store: Store) -> dict[str, list[Approved]]:
+    """What was approved of each pack, in the order in which it comes in force."""
+    found = await _any(store).hgetall(store.keys.approved)
+    return {code.decode(): _approved.decode(raw) for code, raw in found.items() if code != b"v"}
+
+
+async def approve(store: Store, code: str, own: Approved) -> None:
+    """Lets an approved pack come in force at its time, on every worker. Raises StoreError."""
+    kept = [one for one in (await approvals(store)).get(code, []) if one.proposal != own.proposal]
+    listed = sorted([*kept, own], key=lambda one: one.effective)
+    raw = msgspec.json.encode(listed).decode()
+    await store.commit([Change(files=[FileWrite(store.keys.approved, -1, (code, raw))])])
+
+
+def effective(approved: Mapping[str, list[Approved]], now: int) -> dict[str, Approved]:
+    """Of each pack the approval that holds now."""
+    found = {code: [one for one in listed if one.effective <= now] for code, listed in approved.items()}
+    return {code: listed[-1] for code, listed in found.items() if listed}
+
+
 async def publish(store: Store, offer: Offer) -> Offered:
     """Puts a policy in force, unless it is what a process found when it started, and the same folder as it was changed
     later is in force: a host that has not got the new files yet must not bring the old ones back. A label that is

@@ -1,12 +1,12 @@
 """What people do: reveal, replay. Each is written down, with who and why, before it takes effect."""
 
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
-import msgspec
 from msgspec import Meta, Struct
 
+from gateway.web.api.body import read
 from gateway.web.api.principal import EVERY_TENANT, Principal
-from gateway.web.api.route import Answer, Call, FaultAt, Route, refused
+from gateway.web.api.route import Answer, Call, Route, refused
 from gateway.web.api.views import REVEALS, Reveal, Timeline, Views
 
 MOST_REPLAYED = 100
@@ -44,7 +44,7 @@ class Replay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ids: Annotated[
         list[Annotated[str, Meta(pattern=r"^\d{1,18}-\d{1,18}$")]], Meta(min_length=1, max_length=MOST_REPLAYED)
     ]
-    reason: Annotated[str, Meta(min_length=3, max_length=500)]
+    reason: Annotated[str, Meta(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class Replayed(Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ def routes(deeds: Deeds, views: Views) -> list[Route]:
     async def replay(call: Call) -> Answer:
         if EVERY_TENANT not in call.principal.tenants:
             return _OF_ALL
-        wanted = _read(call.body, Replay)
+        wanted = read(call.body, Replay)
         return (
             wanted
             if isinstance(wanted, Answer)
@@ -98,7 +98,7 @@ def routes(deeds: Deeds, views: Views) -> list[Route]:
         return Answer(status=200, body=seen)
 
     async def reveal(call: Call) -> Answer:
-        wanted = _read(call.body, Reveal)
+        wanted = read(call.body, Reveal)
         if isinstance(wanted, Answer):
             return wanted
         if not call.principal.may_see(wanted.tenant):
@@ -133,14 +133,3 @@ def routes(deeds: Deeds, views: Views) -> list[Route]:
 
 
 _OF_ALL = refused(403, "Forbidden", "what could not be read may be of any tenant: this needs a key for all of them")
-
-
-def _read(body: bytes, kind: type[Any]) -> Any:
-    """The document of a body, or the answer that names its fault."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        fault = FaultAt(index=0, field="", message=str(error))
-        return refused(422, "Unprocessable Content", "the document is wrong", [fault])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return refused(400, "Bad Request", "the body is not JSON")

@@ -50,11 +50,11 @@ def _kinds(route: Route) -> list[Any]:
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name, "summary": route.summary,
-        "description": f"For the roles {', '.join(sorted(route.roles))}.",
+        "description": f"For the roles {', '.join(sorted(route.roles))}." if route.roles else "For everybody.",
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": {
             **{str(status): _success(status, kind, schemas) for status, kind in route.answers.items()},
-            **{str(status): _problem(status, schemas) for status in sorted({401, 403, 422, *route.problems})},
+            **{str(status): _problem(status, schemas) for status in sorted({401, 403, 422, 503, *route.problems})},
         },
     }  # fmt: skip
     if route.body is not None:
@@ -64,6 +64,14 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         )
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
         operation["responses"]["408"] = _problem(408, schemas)
+    if route.public:
+        operation["security"] = []
+    if route.match:
+        operation["parameters"].append({
+            "name": "If-Match", "in": "header", "required": True,
+            "schema": {"type": "string", "pattern": "^\"[0-9a-f]{64}\"$"},
+            "description": "The digest of what was looked at, in quotes.",
+        })  # fmt: skip
     if route.once:
         operation["parameters"].append({
             "name": "Idempotency-Key", "in": "header", "required": False,

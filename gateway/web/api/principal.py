@@ -24,14 +24,15 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     tenants: tuple[str, ...]
     expires: Instant | None = None
+    person: str | None = None
+    """whose session it is"""
 
 
 class KeyBook(Protocol):
     """Where keys are found."""
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is no key at all: then the API answers on loopback only."""
+    async def empty(self) -> bool:
+        """Whether there is no key and no account at all: then the API answers on loopback only."""
 
     async def find(self, key_id: str) -> ApiKey | None:
         """The key of that id."""
@@ -44,11 +45,14 @@ class Principal(Struct, frozen=True, kw_only=True):
     kind: Literal["key", "person", "local"]
     roles: frozenset[str]
     tenants: frozenset[str]
+    by: str = ""
+    """the key or session by which they came"""
 
     def may_see(self, tenant: str) -> bool:
         return EVERY_TENANT in self.tenants or tenant in self.tenants
 
 
+ANYBODY = Principal(id="anybody", kind="local", roles=frozenset(), tenants=frozenset())
 LOCAL = Principal(id="local", kind="local", roles=frozenset(ROLES), tenants=frozenset({EVERY_TENANT}))
 """Whoever asks from this machine while no key is configured."""
 
@@ -66,8 +70,7 @@ class ConfiguredKeys:
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._keys = {key.id: key for key in keys}
 
-    @property
-    def empty(self) -> bool:
+    async def empty(self) -> bool:
         return not self._keys
 
     async def find(self, key_id: str) -> ApiKey | None:
@@ -76,7 +79,7 @@ class ConfiguredKeys:
 
 async def authenticate(authorization: str | None, loopback: bool, keys: KeyBook, now: Instant) -> Principal | Denied:
     """Who it is, by the header `Authorization: Bearer <id>.<secret>` and where the request comes from."""
-    if keys.empty:
+    if authorization is None and await keys.empty():
         if loopback:
             return LOCAL
         return Denied(403, "web.keys is empty, and without keys the API answers on the machine itself only")
@@ -89,4 +92,7 @@ async def authenticate(authorization: str | None, loopback: bool, keys: KeyBook,
         return Denied(401, "there is no such key, or its secret is another")
     if key.expires is not None and now >= key.expires:
         return Denied(401, "the key has expired; ask for a new one")
-    return Principal(id=key.id, kind="key", roles=frozenset(key.roles), tenants=frozenset(key.tenants))
+    roles, tenants = frozenset(key.roles), frozenset(key.tenants)
+    if key.person is not None:
+        return Principal(id=key.person, kind="person", roles=roles, tenants=tenants, by=key.id)
+    return Principal(id=key.id, kind="key", roles=roles, tenants=tenants, by=key.id)

@@ -39,6 +39,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """as it came; empty for a method without one"""
     once: Remembered | None = None
     """the idempotency key under which it is done, if it came with one"""
+    match: str | None = None
+    """what `If-Match` names"""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -55,7 +57,8 @@ class Nothing(Struct, frozen=True):
 
 class Route(Struct, frozen=True, kw_only=True):
     """`roles` may; a principal with none of them is answered 403. `body` is the type of one document, `many` whether an
-    array of them is taken too. `answers` are types by status, problems aside. `once` routes take an Idempotency-Key."""
+    array of them is taken too. `answers` are types by status, problems aside. `once` routes take an Idempotency-Key;
+    `match` routes need an If-Match (RFC 9110, 13.1.1); who asks a `public` one need not be known."""
 
     method: Method
     path: str
@@ -69,6 +72,8 @@ class Route(Struct, frozen=True, kw_only=True):
     many: bool = False
     query: type[Struct] = Nothing
     once: bool = False
+    match: bool = False
+    public: bool = False
 
 
 def refused(status: int, title: str, detail: str, errors: list[FaultAt] | None = None) -> Answer:

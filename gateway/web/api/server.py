@@ -15,7 +15,7 @@ from msgspec import Struct
 from gateway.domain.clock import Clock
 from gateway.web.api.openapi import describe
 from gateway.web.api.ports import Intake, Remembered
-from gateway.web.api.principal import Denied, KeyBook, Principal, authenticate
+from gateway.web.api.principal import ANYBODY, Denied, KeyBook, Principal, authenticate
 from gateway.web.api.route import Answer, Call, FaultAt, Problem, Route, refused
 from gateway.web.api.stream import PATH as STREAM
 from gateway.web.api.stream import Stream
@@ -53,7 +53,10 @@ class Api:
         app.router.add_get(STREAM, self._watch)
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
-        who = await authenticate(request.headers.get("Authorization"), _local(request), self.keys, self.clock.now())
+        try:
+            who = await self._who(request)
+        except ConnectionError:
+            return _response(_AWAY)
         if isinstance(who, Denied):
             return _response(_denied(who))
         if not who.roles & READERS:
@@ -67,11 +70,16 @@ class Api:
         return handle
 
     async def _answer(self, route: Route, request: web.Request) -> Answer:
-        who = await authenticate(request.headers.get("Authorization"), _local(request), self.keys, self.clock.now())
+        try:
+            who = ANYBODY if route.public else await self._who(request)
+        except ConnectionError:
+            return _AWAY
         if isinstance(who, Denied):
             return _denied(who)
-        if not who.roles & route.roles:
+        if not route.public and not who.roles & route.roles:
             return _denied(Denied(403, f"this needs one of the roles {', '.join(sorted(route.roles))}"))
+        if any("\0" in value for value in (*request.match_info.values(), *request.query.values())):
+            return _bad_query("", "U+0000 is in no name")  # PostgreSQL could not even be asked for it
         query = _query(route.query, request)
         if isinstance(query, Answer):
             return query
@@ -80,7 +88,10 @@ class Api:
                 return await route.act(Call(principal=who, path=_path(request), query=query, body=b""))
             return await self._with_body(route, request, who, query)
         except ConnectionError:
-            return refused(503, "Service Unavailable", "the store or the ledger cannot be had now; come again")
+            return _AWAY
+
+    async def _who(self, request: web.Request) -> Principal | Denied:
+        return await authenticate(request.headers.get("Authorization"), _local(request), self.keys, self.clock.now())
 
     async def _with_body(self, route: Route, request: web.Request, who: Principal, query: Struct) -> Answer:
         if request.content_type != "application/json":
@@ -90,16 +101,19 @@ class Api:
                 body = await request.read()
         except TimeoutError:
             return refused(408, "Request Timeout", f"the body did not come within {BODY_S:.0f} s")
+        call = Call(principal=who, path=_path(request), query=query, body=body, match=_match(request))
+        if route.match and call.match is None:
+            return refused(428, "Precondition Required", "If-Match: name the digest that you looked at")
         name = request.headers.get("Idempotency-Key")
         if not route.once or name is None:
-            return await route.act(Call(principal=who, path=_path(request), query=query, body=body))
+            return await route.act(call)
         if not 1 <= len(name) <= MOST_KEY or not name.isprintable():
             return refused(400, "Bad Request", f"Idempotency-Key: 1 to {MOST_KEY} visible characters")
         new = Remembered(
             key=hashlib.sha256(f"{who.kind}\x1f{who.id}\x1f{name}".encode()).hexdigest(),
             asked=hashlib.sha256(f"{route.name}\x1f{request.query_string}\x1f".encode() + body).hexdigest(),
         )
-        return await self._once(route, Call(principal=who, path=_path(request), query=query, body=body, once=new), new)
+        return await self._once(route, msgspec.structs.replace(call, once=new), new)
 
     async def _once(self, route: Route, call: Call, new: Remembered) -> Answer:
         """Does what was asked under a key one time, and answers the same for a day after."""
@@ -120,6 +134,15 @@ class Api:
         finally:
             if not done:
                 await self.intake.forget(new.key)
+
+
+_AWAY = refused(503, "Service Unavailable", "the store or the ledger cannot be had now; come again")
+
+
+def _match(request: web.Request) -> str | None:
+    """What the header If-Match names, without its quotes."""
+    given = request.headers.get("If-Match")
+    return None if given is None else given.strip().strip('"')
 
 
 def _path(request: web.Request) -> dict[str, str]:

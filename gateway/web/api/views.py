@@ -76,7 +76,7 @@ class Reveal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tenant: str
     recipient_id: str
     id: str
-    reason: Annotated[str, Meta(min_length=3, max_length=500)]
+    reason: Annotated[str, Meta(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class Views(Protocol):

@@ -131,6 +131,33 @@ def upgrade() -> None:
     op.create_index("messages_state", "messages", ["state", "at"], unique=False)
     op.create_index("messages_subject", "messages", ["subject", "at"], unique=False)
     op.create_table(
+        "passes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=True),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("tenants", sa.Text(), nullable=False),
+        sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=True),
+        sa.Column("used", sa.BigInteger(), nullable=True),
+        sa.Column("revoked", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("passes_person", "passes", ["person"], unique=False)
+    op.create_table(
+        "people",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=False),
+        sa.Column("roles", sa.Text(), nullable=False),
+        sa.Column("tenants", sa.Text(), nullable=False),
+        sa.Column("made", sa.BigInteger(), nullable=False),
+        sa.Column("disabled", sa.BigInteger(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("locked", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "position",
         sa.Column("prefix", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Text(), nullable=False),
@@ -139,6 +166,26 @@ def upgrade() -> None:
         sa.Column("shut", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("prefix"),
     )
+    op.create_table(
+        "proposals",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("looser", sa.Boolean(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("proposed", sa.BigInteger(), nullable=False),
+        sa.Column("proposer", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("effective", sa.BigInteger(), nullable=False),
+        sa.Column("decided", sa.BigInteger(), nullable=True),
+        sa.Column("decider", sa.Text(), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("proposals_state", "proposals", ["state", "proposed"], unique=False)
     op.create_table(
         "signed",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),

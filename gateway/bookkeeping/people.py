@@ -1,0 +1,168 @@
+"""Who may act: accounts of people, their sessions, and keys of systems that are made while the gateway runs.
+
+A password is kept as an argon2id hash (RFC 9106); the secret of a session or a key is drawn by lot and kept as its
+SHA-256. Roles count from the next request on (OWASP ASVS 8.3.2).
+"""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from msgspec import Struct
+from sqlalchemy import insert, select, update
+
+from gateway.bookkeeping.keeper import Books
+from gateway.domain.clock import HOUR, MINUTE, Instant
+from gateway.ledger.tables import passes, people
+
+LEAST_PASSWORD = 12
+"""characters (NIST SP 800-63B asks for 8, and for 15 without a second factor)"""
+IDLE_MS, SESSION_MS = 15 * MINUTE, 8 * HOUR
+"""after so long without a request, and at the latest, a session ends"""
+MOST_FAILURES, LOCK_MS = 5, 15 * MINUTE
+SESSION = "session-"
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+"""verified for a name that nobody bears, so that it takes as long"""
+
+
+class Pass(Struct, frozen=True, kw_only=True):
+    """A key of a system, or the session of a person."""
+
+    id: str
+    sha256: str
+    roles: tuple[str, ...]
+    tenants: tuple[str, ...]
+    expires: Instant | None
+    person: str | None
+
+
+class Fresh(Struct, frozen=True, kw_only=True):
+    """A pass that was just made; its token is shown once."""
+
+    id: str
+    token: str
+    expires: Instant | None
+
+
+async def add_person(
+    books: Books, name: str, password: str, roles: Sequence[str], tenants: Sequence[str], now: Instant
+) -> str | None:  # fmt: skip
+    """Makes an account; why not, as a sentence, or None. Raises SQLAlchemyError."""
+    if len(password) < LEAST_PASSWORD:
+        return f"a password has at least {LEAST_PASSWORD} characters"
+    hashed = await asyncio.to_thread(_hasher.hash, password)
+    row = {"name": name, "password": hashed, "roles": _list(roles), "tenants": _list(tenants), "made": now,
+           "disabled": None, "failures": 0, "locked": 0}  # fmt: skip
+    async with books.ledger.write() as connection:
+        if await connection.scalar(select(people.c.name).where(people.c.name == name)) is not None:
+            return f"{name} is there already"
+        await connection.execute(insert(people).values(**row))
+    return None
+
+
+async def change_person(
+    books: Books, name: str, now: Instant, *, roles: Sequence[str] | None = None, disabled: bool | None = None
+) -> bool:  # fmt: skip
+    """Changes somebody's roles or shuts them out, sessions too; False if nobody bears the name. Raises
+    SQLAlchemyError."""
+    values: dict[str, object] = {} if roles is None else {"roles": _list(roles)}
+    if disabled is not None:
+        values["disabled"] = now if disabled else None
+    async with books.ledger.write() as connection:
+        if await connection.scalar(select(people.c.name).where(people.c.name == name)) is None:
+            return False
+        if values:
+            await connection.execute(update(people).where(people.c.name == name).values(**values))
+        return True
+
+
+async def sign_in(books: Books, name: str, password: str, now: Instant) -> Fresh | None:
+    """A session for whoever knows the password, None else, whatever the reason. Raises SQLAlchemyError."""
+    async with books.ledger.read() as connection:
+        row = (await connection.execute(select(people).where(people.c.name == name))).first()
+    good = await asyncio.to_thread(_verified, _NOBODY if row is None else row.password, password)
+    if row is None:
+        return None
+    if row.disabled is not None or row.locked > now:
+        return None
+    async with books.ledger.write() as connection:
+        failures = 0 if good else row.failures + 1
+        locked = now + LOCK_MS if failures >= MOST_FAILURES else 0
+        counted = {"failures": 0 if locked else failures, "locked": locked}
+        await connection.execute(update(people).where(people.c.name == name).values(**counted))
+    if not good:
+        return None
+    return await issue(books, (), (), name, now, expires=now + SESSION_MS, person=name)
+
+
+async def issue(
+    books: Books, roles: Sequence[str], tenants: Sequence[str], by: str, now: Instant, *,
+    expires: Instant | None, person: str | None = None,
+) -> Fresh:  # fmt: skip
+    """A new key for a system, or a session of a person. Raises SQLAlchemyError."""
+    secret = secrets.token_urlsafe(24)
+    name = (SESSION if person is not None else "key-") + secrets.token_hex(8)
+    row = {
+        "id": name, "sha256": hashlib.sha256(secret.encode()).hexdigest(), "person": person, "roles": _list(roles),
+        "tenants": _list(tenants), "made": now, "made_by": by, "expires": expires, "used": now, "revoked": None,
+    }  # fmt: skip
+    async with books.ledger.write() as connection:
+        await connection.execute(insert(passes).values(**row))
+    return Fresh(id=name, token=f"{name}.{secret}", expires=expires)
+
+
+async def revoke(books: Books, name: str, now: Instant) -> bool:
+    """Ends a key or a session at once; False if there is none of that name. Raises SQLAlchemyError."""
+    async with books.ledger.write() as connection:
+        mine = passes.c.id == name, passes.c.revoked.is_(None)
+        done = await connection.execute(update(passes).where(*mine).values(revoked=now))
+        return bool(done.rowcount)
+
+
+async def find_pass(books: Books, name: str, now: Instant) -> Pass | None:
+    """The pass of that name while it holds, with the roles that its person has now. Raises SQLAlchemyError."""
+    joined = passes.outerjoin(people, passes.c.person == people.c.name)
+    chosen = select(passes, people.c.roles.label("own"), people.c.tenants.label("theirs"), people.c.disabled)
+    async with books.ledger.read() as connection:
+        row = (await connection.execute(chosen.select_from(joined).where(passes.c.id == name))).first()
+    if row is None or row.revoked is not None or row.disabled is not None:
+        return None
+    if row.person is not None and (row.own is None or now >= row.used + IDLE_MS):
+        return None
+    if now - row.used > MINUTE:  # when it was used last is told to the minute
+        async with books.ledger.write() as connection:
+            await connection.execute(update(passes).where(passes.c.id == name).values(used=now))
+    roles, tenants = (row.roles, row.tenants) if row.person is None else (row.own, row.theirs)
+    return Pass(
+        id=row.id, sha256=row.sha256, roles=_read(roles), tenants=_read(tenants), expires=row.expires, person=row.person
+    )  # fmt: skip
+
+
+async def anybody(books: Books) -> bool:
+    """Whether there is any account or key at all. Raises SQLAlchemyError."""
+    async with books.ledger.read() as connection:
+        for column in (people.c.name, passes.c.id):
+            if await connection.scalar(select(column).limit(1)) is not None:
+                return True
+    return False
+
+
+def _verified(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password)
+    except VerificationError:
+        return False
+
+
+def _list(words: Sequence[str]) -> str:
+    return msgspec.json.encode(list(words)).decode()
+
+
+def _read(text: str) -> tuple[str, ...]:
+    return msgspec.json.decode(text, type=tuple[str, ...])

@@ -1,0 +1,180 @@
+"""Who may: sessions of people, accounts, keys of systems. Every change of them is written down."""
+
+from typing import Annotated, Protocol
+
+from msgspec import Meta, Struct
+
+from gateway.web.api.body import read
+from gateway.web.api.principal import ROLES, Principal, Role
+from gateway.web.api.route import Answer, Call, Route, refused
+
+ADMIN: frozenset[Role] = frozenset({"admin"})
+EVERYBODY: frozenset[Role] = frozenset(ROLES)
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+Reason = Annotated[str, Meta(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+Roles = Annotated[list[Role], Meta(min_length=1, max_length=5)]
+Tenants = Annotated[list[Annotated[str, Meta(min_length=1, max_length=128)]], Meta(min_length=1, max_length=100)]
+
+
+class SignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person's name and password."""
+
+    name: Annotated[str, Meta(max_length=64)]
+    password: Annotated[str, Meta(max_length=1024)]
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """For `Authorization: Bearer <token>`; it is shown this once. `expires_at` is null for one that does not."""
+
+    id: str
+    token: str
+    expires_at: str | None
+
+
+class Me(Struct, frozen=True, kw_only=True):
+    """Whoever asks, as the gateway knows them."""
+
+    id: str
+    kind: str
+    roles: list[str]
+    tenants: list[str]
+
+
+class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to be made."""
+
+    name: Name
+    password: Annotated[str, Meta(min_length=12, max_length=1024)]
+    roles: Roles
+    tenants: Tenants
+    reason: Reason
+
+
+class ChangedPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of an account; what is null stays."""
+
+    roles: Roles | None = None
+    disabled: bool | None = None
+    reason: Reason
+
+
+class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key of a system; `days` until it expires."""
+
+    roles: Roles
+    tenants: Tenants
+    days: Annotated[int, Meta(ge=1, le=3660)] = 365
+    reason: Reason
+
+
+class Access(Protocol):
+    """Who keeps accounts and keys. Every method raises ConnectionError where the ledger cannot be had."""
+
+    async def sign_in(self, wanted: SignIn) -> Token | None:
+        """A session, None for a wrong name or password."""
+
+    async def sign_out(self, who: Principal) -> None:
+        """Ends the session of whoever asks."""
+
+    async def add_person(self, who: Principal, wanted: NewPerson) -> str | None:
+        """Why not, as a sentence, or None."""
+
+    async def change_person(self, who: Principal, name: str, wanted: ChangedPerson) -> bool:
+        """False if nobody bears the name."""
+
+    async def add_key(self, who: Principal, wanted: NewKey) -> Token:
+        """A new key."""
+
+    async def revoke(self, who: Principal, name: str) -> bool:
+        """False if there is no such key."""
+
+
+def routes(access: Access) -> list[Route]:
+    """The routes of access."""
+    return [*_sessions(access), *_accounts(access)]
+
+
+def _sessions(access: Access) -> list[Route]:
+    async def sign_in(call: Call) -> Answer:
+        wanted = read(call.body, SignIn)
+        if isinstance(wanted, Answer):
+            return wanted
+        token = await access.sign_in(wanted)
+        if token is None:
+            return refused(401, "Unauthorized", "name or password are wrong, or the account is locked for a while")
+        return Answer(status=201, body=token)
+
+    async def sign_out(call: Call) -> Answer:
+        await access.sign_out(call.principal)
+        return Answer(status=204)
+
+    async def me(call: Call) -> Answer:
+        who = call.principal
+        body = Me(id=who.id, kind=who.kind, roles=sorted(who.roles), tenants=sorted(who.tenants))
+        return Answer(status=200, body=body)
+
+    return [
+        Route(
+            method="POST", path="/v1/sessions", name="sign_in", summary="A session for a person", roles=frozenset(),
+            act=sign_in, body=SignIn, answers={201: Token}, problems=(400, 413, 415, 503), public=True,
+        ),
+        Route(
+            method="DELETE", path="/v1/sessions/current", name="sign_out", summary="Ends one's own session",
+            roles=EVERYBODY, act=sign_out, answers={204: None}, problems=(503,),
+        ),
+        Route(
+            method="GET", path="/v1/me", name="read_me", summary="Who one is to the gateway", roles=EVERYBODY, act=me,
+            answers={200: Me},
+        ),
+    ]  # fmt: skip
+
+
+def _accounts(access: Access) -> list[Route]:
+    async def add_person(call: Call) -> Answer:
+        wanted = read(call.body, NewPerson)
+        if isinstance(wanted, Answer):
+            return wanted
+        why = await access.add_person(call.principal, wanted)
+        return Answer(status=204) if why is None else refused(409, "Conflict", why)
+
+    async def change_person(call: Call) -> Answer:
+        wanted = read(call.body, ChangedPerson)
+        if isinstance(wanted, Answer):
+            return wanted
+        if call.path["name"] == call.principal.id:
+            return refused(403, "Forbidden", "nobody changes their own account: ask another administrator")
+        if not await access.change_person(call.principal, call.path["name"], wanted):
+            return refused(404, "Not Found", "nobody bears that name")
+        return Answer(status=204)
+
+    async def add_key(call: Call) -> Answer:
+        wanted = read(call.body, NewKey)
+        if isinstance(wanted, Answer):
+            return wanted
+        return Answer(status=201, body=await access.add_key(call.principal, wanted))
+
+    async def revoke(call: Call) -> Answer:
+        if not await access.revoke(call.principal, call.path["id"]):
+            return refused(404, "Not Found", "there is no such key, or it was revoked before")
+        return Answer(status=204)
+
+    bad = (400, 413, 415, 503)
+    return [
+        Route(
+            method="POST", path="/v1/people", name="add_person", summary="Makes an account", roles=ADMIN,
+            act=add_person, body=NewPerson, answers={204: None}, problems=(*bad, 409),
+        ),
+        Route(
+            method="POST", path="/v1/people/{name}", name="change_person", roles=ADMIN, act=change_person,
+            summary="Changes somebody's roles, or shuts them out; holds from the next request on",
+            body=ChangedPerson, answers={204: None}, problems=(*bad, 404),
+        ),
+        Route(
+            method="POST", path="/v1/keys", name="add_key", summary="A key for a system", roles=ADMIN, act=add_key,
+            body=NewKey, answers={201: Token}, problems=bad,
+        ),
+        Route(
+            method="DELETE", path="/v1/keys/{id}", name="revoke_key", summary="Ends a key or a session at once",
+            roles=ADMIN, act=revoke, answers={204: None}, problems=(404, 503),
+        ),
+    ]  # fmt: skip
