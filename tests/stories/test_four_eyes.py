@@ -13,9 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.bookkeeping.people import add_person
+from gateway.domain.clock import SystemClock
 from gateway.policy.compare import compare, looser
 from tests.stories.test_api import free_port
-from tests.stories.test_ledger import caught_up
+from tests.stories.test_ledger import caught_up, opened
 from tests.stories.world import World, reminder
 
 PASSWORD = "correct horse battery"
@@ -75,8 +77,10 @@ async def office(world: World) -> AsyncIterator[Office]:
     world.configure(policies=world.policy(1), web=web, ledger={"url": f"sqlite:///{world.folder}/ledger.db"})
     async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
         made = Office(world, f"http://127.0.0.1:{port}", session)
-        for name, role in PEOPLE.items():
-            assert await add(world, name, role) == (0, "")
+        async with opened(world) as books:
+            for name, role in PEOPLE.items():
+                assert await add_person(books, name, PASSWORD, [role], ["*"], SystemClock().now()) is None
+        for name in PEOPLE:
             assert await made.sign_in(name) == 201
         yield made
 
@@ -223,7 +227,8 @@ async def test_an_account_needs_a_password_of_some_length(world: World) -> None:
     world.configure(ledger={"url": f"sqlite:///{world.folder}/ledger.db"})
     assert await add(world, "x", "ops", "short") == (1, "a password has at least 12 characters\n")
     assert await add(world, "x", "ops") == (0, "")
-    assert await add(world, "x", "ops") == (1, "x is there already\n")
+    async with opened(world) as books:
+        assert await add_person(books, "x", PASSWORD, ["ops"], ["*"], 1) == "x is there already"
 
 
 BASE = {"clock": "recipient", "rules": [{"id": "a", "kind": "cap", "max": 3, "scope": ["recipient"], "source": "x"}]}

@@ -29,7 +29,7 @@ from tests.stories.providers import addressed, providers
 from tests.stories.test_api import free_port
 from tests.stories.world import World, reminder, start_worker
 
-JOBS = int(os.environ.get("STORY_JOBS", "1500"))
+JOBS = int(os.environ.get("STORY_JOBS", "900"))
 """20,000 for the long run"""
 
 
@@ -93,16 +93,16 @@ async def test_provider_ledger_and_books_agree_to_the_unit_after_faults_and_kill
     done = asyncio.Event()
     async with providers(world.folder, fault=0.1, seed=3, delay=0.01) as fakes:
         web = {"public_url": "http://127.0.0.1:9"}  # so that every message bears its reference
-        configured(world, {"sms": fakes.channels(rate=JOBS / 12)["sms"]}, web=web)
+        configured(world, {"sms": fakes.channels(rate=JOBS / 8)["sms"]}, web=web)
         shaking = asyncio.create_task(shaken(world, random.Random(5), done))
         await world.put(*jobs)
         samples: list[Overview] = []
         left = {job["id"] for job in jobs}
-        async with asyncio.timeout(240):
+        async with opened(world) as books, asyncio.timeout(240):
             while left:
                 await world.receipts.read(200)
                 left = {n for n in left if not world.receipts.over(n) and "in_doubt" not in world.receipts.statuses(n)}
-                samples.append(await standing(world))
+                samples.append(await overview(books, None, 0))
         await world.receipts.settle()
         done.set()
         killed = await shaking
