@@ -23,7 +23,7 @@ CHECKS = [
     not_a_server_error, content_type_conformance, response_headers_conformance, response_schema_conformance,
     status_code_conformance,
 ]  # fmt: skip
-EXAMPLES = 40
+EXAMPLES = 20
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))

@@ -29,7 +29,7 @@ from tests.stories.providers import addressed, providers
 from tests.stories.test_api import free_port
 from tests.stories.world import World, reminder, start_worker
 
-JOBS = int(os.environ.get("STORY_JOBS", "900"))
+JOBS = int(os.environ.get("STORY_JOBS", "600"))
 """20,000 for the long run"""
 
 
@@ -190,7 +190,7 @@ async def test_a_ledger_that_is_killed_at_any_point_leaves_no_gap_and_no_double(
     jobs = [reminder(f"j{n}", f"p{n}") for n in range(400)]
     async with world.worker():
         await world.put(*jobs)
-        for _ in range(8):
+        for _ in range(4):
             async with keeper(world):
                 await asyncio.sleep(lots.uniform(0.3, 1.4))
         await world.receipts.ended(*[job["id"] for job in jobs])
