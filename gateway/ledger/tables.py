@@ -38,6 +38,7 @@ entries = Table(
     Index("entries_job", "job", "seq"),
     Index("entries_subject", "subject", "seq"),
     Index("entries_kind", "kind", "seq"),
+    Index("entries_at", "at"),
 )  # fmt: skip
 
 position = Table(

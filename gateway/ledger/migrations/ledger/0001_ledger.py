@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
     )
+    op.create_index("entries_at", "entries", ["at"], unique=False)
     op.create_index("entries_job", "entries", ["job", "seq"], unique=False)
     op.create_index("entries_kind", "entries", ["kind", "seq"], unique=False)
     op.create_index("entries_subject", "entries", ["subject", "seq"], unique=False)
