@@ -247,6 +247,9 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
             books = await stack.enter_async_context(books_of(config))
         except KeyringError as error:
             raise Unfit([f"ledger.keyring: {error}"]) from None
+        except OSError as error:
+            why = f"{error.strerror}: {error.filename}; name a place that can be written, or ledger.url: null"
+            raise Unfit([f"ledger: {why}"]) from None
         if "web" in roles:
             doors = webhooks, api(config, behind, clock)
             web = serve_web(config.web.host, config.web.port, health, metrics.registry, *doors)

@@ -44,9 +44,28 @@ class Porter:
                 self.troubled = None
                 return
             await self._open()
-        except (StoreError, SQLAlchemyError, KeyringError, OSError) as error:
-            self.troubled = f"the gate cannot be looked at: {type(error).__name__}"
+        except StoreError as error:
+            self._trouble(error)
+        except (SQLAlchemyError, KeyringError, OSError) as error:  # a refused connection to PostgreSQL is an OSError
+            await self._without_ledger(error)
+
+    async def _without_ledger(self, error: Exception) -> None:
+        """A ledger that cannot be had delays nobody: a store that names its epoch was opened once. One that names none
+        may be new or lost, and only the ledger can tell."""
+        try:
+            self._known = await epoch_of(self.store)
+        except (StoreError, OSError) as trouble:
+            self._trouble(trouble)
+            return
+        if self._known is None:
+            self._trouble(error)
+        else:
+            self.troubled = None
             log.warning("gate_trouble", error=type(error).__name__)
+
+    def _trouble(self, error: Exception) -> None:
+        self.troubled = f"the gate cannot be looked at: {type(error).__name__}"
+        log.warning("gate_trouble", error=type(error).__name__)
 
     async def _open(self) -> None:
         if self.books is not None:

@@ -50,5 +50,5 @@ def outage() -> Iterator[None]:
     """Turns every failure of store and ledger into the one word that the API knows for it."""
     try:
         yield
-    except (StoreError, SQLAlchemyError, KeyringError) as error:
+    except (StoreError, SQLAlchemyError, KeyringError, OSError) as error:
         raise ConnectionError from error

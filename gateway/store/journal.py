@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from gateway.store.keys import Keys
 
-MOST_BYTES = 64 * 1024 * 1024
-"""remembered by one process; what is older is forgotten, which happens only while no ledger runs"""
+MOST_BYTES = 24 * 1024 * 1024
+"""remembered by one process; what is older is forgotten, which happens only while the ledger is some seconds behind"""
 _FIELDS = (b"batch", b"keys", b"written")
 
 _unpack: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder()

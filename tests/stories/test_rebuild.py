@@ -225,3 +225,29 @@ async def test_processes_that_start_at_once_open_a_new_store_under_one_name(worl
         first = await epoch_of(store)
         assert await open_gate(store, books, SystemClock()) is Gate.OPEN
         assert await epoch_of(store) == first
+
+
+async def test_a_ledger_that_cannot_be_had_delays_nobody_on_a_store_that_was_opened(world: World) -> None:
+    configured(world)
+    async with world.worker("worker", "ledger"):
+        await world.put(reminder("a"))
+        await world.receipts.ended("a")
+        await caught_up(world)
+    port = free_port()
+    world.configure(ledger={"url": "postgresql://nobody@127.0.0.1:1/none"}, web={"port": port})
+    async with world.worker("worker", "web"), aiohttp.ClientSession() as session:
+        await world.put(reminder("b"))
+        await world.receipts.ended("b")
+        assert (await ready(session, port))[0] == 200
+
+
+async def test_a_new_store_is_not_opened_while_nobody_can_tell_that_it_is_new(world: World) -> None:
+    port = free_port()
+    world.configure(ledger={"url": "postgresql://nobody@127.0.0.1:1/none"}, web={"port": port})
+    async with world.worker("worker", "web"), aiohttp.ClientSession() as session:
+        await world.put(reminder("b"))
+        async with asyncio.timeout(10):
+            while (await ready(session, port))[0] != 503:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        await world.receipts.settle()
+        assert world.receipts.all == []
