@@ -16,7 +16,7 @@ from channels import catalogue
 from channels.contract import Channel, Surroundings
 from gateway.bookkeeping.keeper import Books
 from gateway.bookkeeping.porter import Porter
-from gateway.books import anchors_of, bookkeeping, books_of
+from gateway.books import anchors_of, bookkeeping, books_of, opening
 from gateway.config import Config
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
@@ -251,6 +251,8 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
             why = f"{error.strerror}: {error.filename}; name a place that can be written, or ledger.url: null"
             raise Unfit([f"ledger: {why}"]) from None
         if "web" in roles:
+            if books is not None:
+                await stack.enter_async_context(opening(books))
             doors = webhooks, api(config, behind, clock)
             web = serve_web(config.web.host, config.web.port, health, metrics.registry, *doors)
             await stack.enter_async_context(web)

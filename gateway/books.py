@@ -1,9 +1,12 @@
 """Builds the ledger's parts as they are configured, for whoever runs them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.bookkeeping.bookkeeper import Bookkeeper
 from gateway.bookkeeping.keeper import Books
@@ -11,11 +14,16 @@ from gateway.config import Config
 from gateway.domain.clock import Clock
 from gateway.ledger.anchors import Anchors
 from gateway.ledger.database import Database
-from gateway.ledger.keyring import open_keyring
+from gateway.ledger.keyring import KeyringError, open_keyring
 from gateway.ledger.subjects import Subjects
 from gateway.queries.backtest import Where
 from gateway.store.keys import Keys
 from gateway.store.redis import Store, client
+from gateway.store.tasks import end
+
+OPEN_S = 1.0
+
+log = structlog.get_logger("gateway.ledger")
 
 
 @asynccontextmanager
@@ -32,6 +40,26 @@ async def books_of(config: Config) -> AsyncIterator[Books | None]:
         yield books
     finally:
         await books.close()
+
+
+@asynccontextmanager
+async def opening(books: Books) -> AsyncIterator[None]:
+    """Brings the databases up to this release as soon as they can be had; whoever asks before is told to come again."""
+
+    async def patiently() -> None:
+        while True:
+            try:
+                await books.open()
+                return
+            except (SQLAlchemyError, KeyringError, OSError) as error:
+                log.warning("ledger_trouble", what="open", error=type(error).__name__)
+                await asyncio.sleep(OPEN_S)
+
+    task = asyncio.create_task(patiently(), name="open the ledger")
+    try:
+        yield
+    finally:
+        await end(task)
 
 
 def where_of(config: Config) -> Where | None:

@@ -1,5 +1,7 @@
 """A collection system that speaks HTTP: reminders in, states out, on a real store with worker, web and ledger."""
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import socket
@@ -9,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.stories.world import World, reminder
+from tests.stories.world import World, reminder, start_worker
 
 SECRET = "s3cret-of-cards"
 KEYS = [
@@ -44,6 +46,17 @@ def free_port() -> int:
         return port
 
 
+async def answering(session: aiohttp.ClientSession, port: int) -> None:
+    """Until the process says that it is ready: its port is open before the house behind it is."""
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 async def house(world: World) -> AsyncIterator[House]:
     port = free_port()
@@ -51,6 +64,7 @@ async def house(world: World) -> AsyncIterator[House]:
     ledger = {"url": f"sqlite:///{world.folder}/ledger.db"}
     world.configure(policies=policies, web={"port": port, "keys": KEYS}, ledger=ledger)
     async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await answering(session, port)
         yield House(world, f"http://127.0.0.1:{port}", session)
 
 
@@ -172,6 +186,26 @@ async def test_a_store_that_is_away_is_told_and_nothing_is_lost_in_silence(house
     assert status == 503
     assert json.dumps(told)
     assert (await house.post("/v1/reminders", job("full"), Idempotency_Key="k"))[0] == 202
+
+
+async def test_a_process_that_only_answers_takes_documents_in_before_anybody_else_has_started(world: World) -> None:
+    port = free_port()
+    world.configure(web={"port": port}, ledger={"url": f"sqlite:///{world.folder}/ledger.db"})
+    process = await start_worker(world.config_file, ("web",))
+    try:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(15):
+            status = 0
+            while status != 202:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.post(f"http://127.0.0.1:{port}/v1/reminders", json=reminder("a")) as answer:
+                        status = answer.status
+                        assert status in (202, 503)
+            async with session.get(f"http://127.0.0.1:{port}/v1/reminders/default/p-a/a") as answer:
+                assert (answer.status, (await answer.json())["state"]) == (200, "queued")
+    finally:
+        await process.kill()
+    async with world.worker("worker", "ledger"):
+        await world.receipts.ended("a")
 
 
 async def _metrics(house: House) -> list[str]:

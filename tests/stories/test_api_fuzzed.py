@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import aiohttp
 import hypothesis
 import pytest
 import schemathesis
@@ -16,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from gateway.web.api.principal import ROLES
-from tests.stories.test_api import free_port
+from tests.stories.test_api import answering, free_port
 from tests.stories.world import World
 
 CHECKS = [
@@ -32,7 +33,8 @@ async def test_no_request_breaks_a_promise_of_the_description(world: World, mode
     port = free_port()
     every = {"id": "all", "sha256": hashlib.sha256(b"s3cret").hexdigest(), "roles": list(ROLES), "tenants": ["*"]}
     world.configure(web={"port": port, "keys": [every]}, ledger={"url": f"sqlite:///{world.folder}/ledger.db"})
-    async with world.worker("worker", "web", "ledger"):
+    async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await answering(session, port)
         schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
         for operation in schema.get_all_operations():
             found = operation.ok()

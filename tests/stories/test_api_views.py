@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from gateway.ledger.chain import climb
-from tests.stories.test_api import House, free_port
+from tests.stories.test_api import House, answering, free_port
 from tests.stories.test_ledger import caught_up
 from tests.stories.world import World, reminder
 
@@ -40,6 +40,7 @@ async def desk(world: World) -> AsyncIterator[Desk]:
     ledger = {"url": f"sqlite:///{world.folder}/ledger.db"}
     world.configure(policies=world.policy(1), web={"port": port, "keys": KEYS}, ledger=ledger)
     async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await answering(session, port)
         yield Desk(world, f"http://127.0.0.1:{port}", session)
 
 
@@ -178,6 +179,7 @@ async def test_a_proof_leads_to_the_root_that_was_anchored(world: World) -> None
         await caught_up(world)
         await process.end()
     async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await answering(session, port)
         desk = Desk(world, f"http://127.0.0.1:{port}", session)
         for seq in (1, 7, 20):
             _, proof = await desk.ask(f"/v1/ledger/proof/{seq}", "auditor")

@@ -16,7 +16,7 @@ import pytest
 from gateway.bookkeeping.people import add_person
 from gateway.domain.clock import SystemClock
 from gateway.policy.compare import compare, looser
-from tests.stories.test_api import free_port
+from tests.stories.test_api import answering, free_port
 from tests.stories.test_ledger import caught_up, opened
 from tests.stories.world import World, reminder
 
@@ -76,6 +76,7 @@ async def office(world: World) -> AsyncIterator[Office]:
     web = {"port": port, "keys": [KEY], "cool_off": "2s"}
     world.configure(policies=world.policy(1), web=web, ledger={"url": f"sqlite:///{world.folder}/ledger.db"})
     async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await answering(session, port)
         made = Office(world, f"http://127.0.0.1:{port}", session)
         async with opened(world) as books:
             for name, role in PEOPLE.items():
