@@ -25,7 +25,7 @@ from gateway.ledger.verify import Report
 from gateway.store.keys import Keys
 from gateway.store.redis import Store
 
-ANCHORED_S = 5.0
+ANCHORED_S = 15.0
 """for so long an export waits for the role `ledger` to anchor what is in it"""
 
 Deed = Callable[[argparse.Namespace, Config, Books], Awaitable[int]]
