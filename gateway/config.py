@@ -140,12 +140,31 @@ class Key(_Discreet, frozen=True, kw_only=True):
     """`*` is every tenant"""
 
 
+def _roles(given: Any) -> dict[str, str]:
+    """Words of a claim, each with the role that it means."""
+    if not isinstance(given, Mapping) or not given:
+        raise ValueError("expected a mapping of words to roles")
+    if unheard := [role for role in given.values() if role not in get_args(ApiRole)]:
+        raise ValueError(f"{unheard[0]}: no such role; there are {', '.join(get_args(ApiRole))}")
+    return {str(word): str(role) for word, role in given.items()}
+
+
+class Oidc(Struct, frozen=True, kw_only=True):
+    """Where people of the house sign in. `roles` are the words of the claim `roles_claim`, with our roles."""
+
+    issuer: Annotated[str, Meta(pattern=r"^https?://\S+$")]
+    audience: Annotated[str, Meta(min_length=1)]
+    roles_claim: Annotated[str, Meta(min_length=1)] = "groups"
+    roles: Annotated[dict[str, str], parsed(_roles)]
+
+
 class Web(_Discreet, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Annotated[int, Meta(ge=0, le=65535)]
     """0: any that is free."""
     public_url: Annotated[str | None, parsed(_public_url)]
     keys: tuple[Key, ...]
+    oidc: Oidc | None
     cool_off: Duration
     """how long (ms) after its approval a looser policy comes in force at the earliest"""
     secrets: tuple[Annotated[str, Meta(min_length=16)], ...]

@@ -7,6 +7,7 @@ from gateway.front.access import HouseAccess, HouseKeys
 from gateway.front.behind import Behind
 from gateway.front.deeds import HouseDeeds
 from gateway.front.intake import Lookups, StoreIntake
+from gateway.front.oidc import Issuer
 from gateway.front.policies import HousePolicies
 from gateway.front.views import LedgerViews
 from gateway.web.api import access, deeds, documents, policies, reminders, views
@@ -22,9 +23,10 @@ def api(config: Config, behind: Behind, clock: Clock) -> Api:
         ApiKey(id=key.id, sha256=key.sha256, roles=key.roles, tenants=key.tenants) for key in config.web.keys
     )
     law = HousePolicies(behind, clock, where_of(config), config.policies, config.web.cool_off)
+    issuer = None if config.web.oidc is None else Issuer(config.web.oidc, clock)
     routes = [
         *documents.routes(intake), *reminders.routes(Lookups(behind, clock)), *views.routes(seen),
         *deeds.routes(HouseDeeds(behind, clock), seen), *access.routes(HouseAccess(behind, clock)),
         *policies.routes(law),
     ]  # fmt: skip
-    return Api(routes, HouseKeys(configured, behind, clock), intake, clock, Stream(seen))
+    return Api(routes, HouseKeys(configured, behind, clock), intake, clock, Stream(seen), issuer)

@@ -15,6 +15,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 EVERY_TENANT = "*"
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9_-]{1,64})\.([\x21-\x7e]{1,512})", re.IGNORECASE)
 
+_TOKEN = re.compile(r"Bearer +(eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,16384}\.[A-Za-z0-9_-]{8,4096})", re.IGNORECASE)
+
 
 class ApiKey(Struct, frozen=True, kw_only=True):
     """A key as it is kept: only the SHA-256 of its secret, which is drawn by lot and needs no slow hash."""
@@ -36,6 +38,13 @@ class KeyBook(Protocol):
 
     async def find(self, key_id: str) -> ApiKey | None:
         """The key of that id."""
+
+
+class Issuer(Protocol):
+    """Who vouches for people by tokens of their own (OpenID Connect)."""
+
+    async def person(self, token: str) -> "Principal | None":
+        """Whose token it is, None for one that does not hold. Raises ConnectionError where that cannot be known."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):
@@ -77,14 +86,19 @@ class ConfiguredKeys:
         return self._keys.get(key_id)
 
 
-async def authenticate(authorization: str | None, loopback: bool, keys: KeyBook, now: Instant) -> Principal | Denied:
-    """Who it is, by the header `Authorization: Bearer <id>.<secret>` and where the request comes from."""
+async def authenticate(
+    authorization: str | None, loopback: bool, keys: KeyBook, now: Instant, issuer: Issuer | None = None
+) -> Principal | Denied:  # fmt: skip
+    """Who it is, by the header `Authorization: Bearer <id>.<secret>`, or a token of the issuer (three parts, RFC 7519),
+    and where the request comes from."""
     if authorization is None and await keys.empty():
         if loopback:
             return LOCAL
         return Denied(403, "web.keys is empty, and without keys the API answers on the machine itself only")
     if authorization is None:
         return Denied(401, "a key is needed: Authorization: Bearer <id>.<secret>")
+    if issuer is not None and (token := _TOKEN.fullmatch(authorization)):
+        return await issuer.person(token[1]) or Denied(401, "the token does not hold; sign in again")
     parts = _BEARER.fullmatch(authorization)
     key = await keys.find(parts[1]) if parts else None
     given = hashlib.sha256((parts[2] if parts else "").encode()).hexdigest()

@@ -15,7 +15,7 @@ from msgspec import Struct
 from gateway.domain.clock import Clock
 from gateway.web.api.openapi import describe
 from gateway.web.api.ports import Intake, Remembered
-from gateway.web.api.principal import ANYBODY, Denied, KeyBook, Principal, authenticate
+from gateway.web.api.principal import ANYBODY, Denied, Issuer, KeyBook, Principal, authenticate
 from gateway.web.api.route import Answer, Call, FaultAt, Problem, Route, refused
 from gateway.web.api.stream import PATH as STREAM
 from gateway.web.api.stream import Stream
@@ -35,10 +35,11 @@ class Api:
     """The routes, and what stands before every one of them."""
 
     def __init__(
-        self, routes: Iterable[Route], keys: KeyBook, intake: Intake, clock: Clock, stream: Stream
+        self, routes: Iterable[Route], keys: KeyBook, intake: Intake, clock: Clock, stream: Stream,
+        issuer: Issuer | None = None,
     ) -> None:  # fmt: skip
         self.routes, self.keys, self.intake, self.clock = list(routes), keys, intake, clock
-        self.stream = stream
+        self.stream, self.issuer = stream, issuer
 
     def add_to(self, app: web.Application) -> None:
         """Adds every route to an application, and what describes them."""
@@ -91,7 +92,8 @@ class Api:
             return _AWAY
 
     async def _who(self, request: web.Request) -> Principal | Denied:
-        return await authenticate(request.headers.get("Authorization"), _local(request), self.keys, self.clock.now())
+        given, now = request.headers.get("Authorization"), self.clock.now()
+        return await authenticate(given, _local(request), self.keys, now, self.issuer)
 
     async def _with_body(self, route: Route, request: web.Request, who: Principal, query: Struct) -> Answer:
         if request.content_type != "application/json":
