@@ -1,4 +1,4 @@
-"""`gateway import`: the earlier contacts of a portfolio, without which a hand-over breaks limits in its first week."""
+"""`gateway import-contacts`: the earlier contacts of a portfolio, without which a hand-over breaks limits in its first week."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ Row = tuple[int, bytes]
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
-        "import",
+        "import-contacts",
         help="imports the earlier contacts of a portfolio",
         description="Puts contacts that happened elsewhere on the stream of contacts, from JSON lines or from CSV, "
         "whose first line names the columns: the fields of a Contact (CONTRACT 4); flags with spaces between them. "

@@ -24,7 +24,7 @@ def queue(house: House) -> list[dict[str, Any]]:
 
 def test_json_lines_are_imported(gateway: Terminal, house: House) -> None:
     text = "\n".join(json.dumps(contact(n)) for n in range(1200)).encode()
-    told = gateway("import", "--config", house.config, "-", stdin=text)
+    told = gateway("import-contacts", "--config", house.config, "-", stdin=text)
     assert (told.status, told.err, told.out) == (0, "", "1200 contacts on t:contacts\n")
     assert queue(house) == [contact(n, at=one["at"]) for n, one in enumerate(queue(house))]
 
@@ -38,7 +38,7 @@ def test_a_table_is_imported_and_empty_cells_are_nothing(gateway: Terminal, hous
         f"b,q,letter,sent,{at},,,\n",
         encoding="utf-8",
     )
-    told = gateway("import", "--config", house.config, file)
+    told = gateway("import-contacts", "--config", house.config, file)
     assert (told.status, told.err) == (0, "")
     assert queue(house) == [
         {"id": "a", "recipient_id": "p", "channel": "call", "event": "conversation", "at": at, "account": "card,1",
@@ -49,7 +49,7 @@ def test_a_table_is_imported_and_empty_cells_are_nothing(gateway: Terminal, hous
 
 def test_one_wrong_line_keeps_the_file_out_and_every_one_is_told(gateway: Terminal, house: House) -> None:
     lines = [contact(1), contact(2, at="yesterday"), contact(3, chanel="sms"), contact(4)]
-    told = gateway("import", "--config", house.config, "-", stdin="\n".join(map(json.dumps, lines)).encode())
+    told = gateway("import-contacts", "--config", house.config, "-", stdin="\n".join(map(json.dumps, lines)).encode())
     assert told.status == 1
     assert [line.split(":")[0:2] for line in told.complaints[:2]] == [["line 2", " at"], ["line 3", " chanel"]]
     assert told.complaints[-1] == "2 lines are wrong, so nothing was imported"
@@ -58,7 +58,7 @@ def test_one_wrong_line_keeps_the_file_out_and_every_one_is_told(gateway: Termin
 
 def test_what_is_too_old_to_count_is_left_out_and_told(gateway: Terminal, house: House) -> None:
     lines = [contact(1, at=ago(41)), contact(2, at=ago(39))]
-    told = gateway("import", "--config", house.config, "-", stdin="\n".join(map(json.dumps, lines)).encode())
+    told = gateway("import-contacts", "--config", house.config, "-", stdin="\n".join(map(json.dumps, lines)).encode())
     assert told.out == "1 contacts on t:contacts, 1 are older than 40 days and left out\n"
 
 
@@ -71,11 +71,11 @@ def test_a_file_that_is_no_table_is_told_in_a_line(
 ) -> None:
     file = tmp_path / "x.csv"
     file.write_bytes(data)
-    told = gateway("import", "--config", house.config, file)
+    told = gateway("import-contacts", "--config", house.config, file)
     assert told.status == 1
     assert says in told.err
 
 
 def test_a_file_that_is_not_there(gateway: Terminal, house: House) -> None:
-    told = gateway("import", "--config", house.config, "no.csv")
+    told = gateway("import-contacts", "--config", house.config, "no.csv")
     assert (told.status, told.err) == (1, "no.csv: cannot be read: No such file or directory\n")
