@@ -1,4 +1,4 @@
-"""`gateway import-contacts`: the earlier contacts of a portfolio, without which a hand-over breaks limits in its first week."""
+"""`gateway import-contacts`: the earlier contacts of a portfolio; without them a hand-over breaks limits at once."""
 
 import argparse
 import asyncio
