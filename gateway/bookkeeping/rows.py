@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from gateway.bookkeeping.body import clear_of, document_of, secret_of
 from gateway.bookkeeping.standing import Standing, day_of, sends, standing
-from gateway.bookkeeping.tell import Field, JobStep, Kept, Told
+from gateway.bookkeeping.tell import Field, JobStep, Kept, Life, Told
 from gateway.domain.clock import Instant
 from gateway.domain.job import Attempt
 from gateway.ledger import tables
@@ -39,7 +39,7 @@ class Rows(Struct, kw_only=True):
     """messages of which a later step tells; by reference, as `sent`"""
     facts: dict[tuple[str, bytes], Row] = field(default_factory=dict)
     dropped: dict[tuple[str, bytes], Row] = field(default_factory=dict)
-    files: list[Row] = field(default_factory=list)
+    files: dict[str, Life] = field(default_factory=dict)
     kept: dict[tuple[str, bytes], Row] = field(default_factory=dict)
     unkept: dict[tuple[str, bytes], Row] = field(default_factory=dict)
     versions: list[Row] = field(default_factory=list)
@@ -67,7 +67,9 @@ class Rows(Struct, kw_only=True):
             self._job(told, told.job, job, subject)
         for one in told.fields:
             self._fact(one, told)
-        self.files += [{"subject": self.subjects[name].uid, "expires": until} for name, until in told.lives]
+        for one_of, life in told.lives:
+            uid = self.subjects[one_of].uid
+            self.files[uid] = self.files[uid].then(life) if uid in self.files else life
         for house in told.kept:
             self._house(house)
         self._versions(told)
@@ -173,6 +175,11 @@ class Rows(Struct, kw_only=True):
             for kind, label, text in found
         ]  # fmt: skip
 
+    def _lives(self, *, least: bool) -> list[Row]:
+        return [
+            {"subject": subject, "expires": life.until} for subject, life in self.files.items() if life.least is least
+        ]
+
     def batch(self) -> Batch:
         """All of it, each key once."""
         return Batch(
@@ -181,7 +188,8 @@ class Rows(Struct, kw_only=True):
                 Upsert(tables.jobs, merged(self.jobs, ["job"])),
                 Upsert(tables.messages, list(self.sent.values())),
                 Upsert(tables.facts, list(self.facts.values()), keep=("seq",)),
-                Upsert(tables.files, merged(self.files, ["subject"])),
+                Upsert(tables.files, self._lives(least=False)),
+                Upsert(tables.files, self._lives(least=True), least=("expires",)),
                 Upsert(tables.kept, list(self.kept.values())),
                 Upsert(tables.versions, merged(self.versions, ["kind", "label"]), keep=("at", "text", "seq")),
                 Upsert(tables.tallies, added(self.tallies, TALLY, "n"), add=("n",)),

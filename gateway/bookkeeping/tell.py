@@ -43,6 +43,20 @@ class Kept(Struct, frozen=True):
     expires: Instant | None = None
 
 
+class Life(Struct, frozen=True):
+    """Until when a file is kept from a write on, None for ever. `least`: only if it was not kept longer anyway."""
+
+    until: Instant | None
+    least: bool = False
+
+    def then(self, later: "Life") -> "Life":
+        """What two writes come to, one after the other, as `commit.lua` does them."""
+        if not later.least:
+            return later
+        assert later.until is not None
+        return Life(None if self.until is None else max(self.until, later.until), self.least)
+
+
 class JobStep(Struct, frozen=True, kw_only=True):
     """A job's record as it was written, and the receipts that were given with it."""
 
@@ -67,8 +81,7 @@ class Told(Struct, kw_only=True):
     receipts: list[dict[str, Any]] = field(default_factory=list)
     note: Note = Note()
     fields: list[Field] = field(default_factory=list)
-    lives: list[tuple[Name, Instant | None]] = field(default_factory=list)
-    """until when files are kept now"""
+    lives: list[tuple[Name, Life]] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     letters: list[dict[str, str]] = field(default_factory=list)
     """entries that went to the dead"""
@@ -122,7 +135,7 @@ def _file(told: Told, key: str, fields: Sequence[str], drops: Sequence[str], ttl
             subject: Name = ("person" if kind == "person" else "household", names[0], names[1])
             told.fields += [Field(subject, name, value) for name, value in written]
             told.fields += [Field(subject, name, None) for name in drops]
-            told.lives.append((subject, None if ttl == 0 else told.at + abs(ttl)))
+            told.lives.append((subject, Life(None if ttl == 0 else told.at + abs(ttl), ttl < 0)))
             if told.person is None and kind == "person":
                 told.tenant, told.person = names[0], subject
             return

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, case, insert, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,12 +39,13 @@ class Head(Struct, frozen=True):
 
 class Upsert(Struct, frozen=True):
     """Rows of one table that replace those of the same key. `add`: columns that are added up instead; `keep`: columns
-    that stay as they were first written."""
+    that stay as they were first written; `least`: columns that only grow, null being the most."""
 
     table: Table
     rows: list[Row]
     add: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    least: tuple[str, ...] = ()
 
 
 class Writing:
@@ -103,7 +104,7 @@ class Writing:
         made = self._insert(table)
         own = [column.name for column in table.primary_key]
         changed = {
-            name: table.c[name] + made.excluded[name] if name in upsert.add else made.excluded[name]
+            name: _merged(name, table, made, upsert)
             for name in upsert.rows[0]
             if name not in own and name not in upsert.keep
         }
@@ -114,6 +115,16 @@ class Writing:
     async def _portions(self, statement: Any, rows: list[Row]) -> None:
         for start in range(0, len(rows), _PORTION):
             await self.connection.execute(statement, rows[start : start + _PORTION])
+
+
+def _merged(name: str, table: Table, made: Any, upsert: Upsert) -> Any:
+    """What a column becomes where the key is there already."""
+    before, now = table.c[name], made.excluded[name]
+    if name in upsert.add:
+        return before + now
+    if name in upsert.least:
+        return case((before.is_(None), null()), (now > before, now), else_=before)
+    return now
 
 
 class Batch(Struct, kw_only=True):

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from gateway.bookkeeping.audit import audit
 from gateway.bookkeeping.keeper import Books, take_in
+from gateway.bookkeeping.tell import Life
 from gateway.domain.clock import SystemClock
 from gateway.domain.job import Attempt, Job, Track
 from gateway.domain.note import Note, Said, write_note
@@ -26,7 +27,7 @@ from gateway.ledger.database import Database, Which
 from gateway.ledger.keyring import KeyringError, open_keyring, rotated
 from gateway.ledger.read import check, hashes, last_seq
 from gateway.ledger.subjects import Held, Subjects
-from gateway.ledger.tables import subjects, tallies
+from gateway.ledger.tables import files, subjects, tallies
 from gateway.ledger.writer import Position, Upsert, added, merged, writing
 from gateway.queries.overview import overview
 from gateway.queries.trail import trail_of
@@ -106,6 +107,22 @@ class Storage:
                 await writing(books.ledger, connection, "gateway").put(Upsert(tallies, row, add=("n",)))
         async with books.ledger.read() as connection:
             assert await connection.scalar(select(tallies.c.n)) == 6
+
+    async def test_a_file_that_is_kept_for_ever_is_not_cut_short_by_what_keeps_it_at_least(self, books: Books) -> None:
+        async def put(expires: int | None, *, least: bool) -> int | None:
+            async with books.ledger.write() as connection:
+                row = [{"subject": "s", "expires": expires}]
+                upsert = Upsert(files, row, least=("expires",) if least else ())
+                await writing(books.ledger, connection, "gateway").put(upsert)
+            async with books.ledger.read() as connection:
+                return await connection.scalar(select(files.c.expires))
+
+        assert await put(10, least=True) == 10
+        assert await put(5, least=True) == 10
+        assert await put(20, least=True) == 20
+        assert await put(7, least=False) == 7
+        assert await put(None, least=False) is None
+        assert await put(30, least=True) is None
 
     async def test_people_who_come_twice_at_once_are_the_same_ones(self, books: Books) -> None:
         fresh = [Subjects(books.subjects.database, books.keyring) for _ in range(4)]
@@ -190,6 +207,15 @@ def batch(id_: str, person: str, name: str) -> Written:
     change = (record, [], [], None, None, None, [], None, note)
     packed = msgspec.msgpack.encode((None, [change], None))
     return Written(id_, packed, (KEYS.job("default", person, name),), (1,))
+
+
+def test_lives_come_to_what_the_store_does() -> None:
+    ever, ten, least = Life(None), Life(10), Life(20, least=True)
+    assert ever.then(least) == ever
+    assert ten.then(least) == Life(20)
+    assert Life(30).then(least) == Life(30)
+    assert least.then(ten) == ten
+    assert least.then(Life(5, least=True)) == least
 
 
 def test_each_key_is_written_once() -> None:

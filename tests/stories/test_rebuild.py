@@ -95,6 +95,8 @@ async def test_what_people_said_and_what_waits_is_brought_back(world: World) -> 
         await world.put(reminder("waits", "a"))
         await world.receipts.until(lambda: bool(world.receipts.job("waits")))
         await world.command("stop", recipient_id="c", reason="cease")
+        await world.emptied()
+        await world.contact("c", event="unanswered")  # keeps the file for some time at least, which is for ever already
         await world.command("pause", channel="email")
         await world.contact("d", event="conversation")
         await world.emptied()
@@ -105,6 +107,7 @@ async def test_what_people_said_and_what_waits_is_brought_back(world: World) -> 
     await wipe(world)
     await rebuilt(world)
     after = {key: await world.redis.hgetall(key) for key in await named(world, "person:*")}
+    assert await world.redis.pttl(world.keys.person("default", "c")) == -1, "a stop is kept for ever"
     assert {key: without_version(file) for key, file in after.items()} == {
         key: without_version(file) for key, file in before.items()
     }
