@@ -71,6 +71,7 @@ class Porter:
         if self.books is not None:
             await self.books.open()
         gate = await open_gate(self.store, self.books, self.clock)
+        self.store.barred = gate is Gate.FOREIGN
         if gate is Gate.OPEN:
             self.troubled, self._known = None, await epoch_of(self.store)
             return

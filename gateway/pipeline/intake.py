@@ -34,7 +34,7 @@ from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.reports import Reports
 from gateway.policy.facts import PastContact, State
 from gateway.store.keys import PAUSED, select_account, select_job, select_person
-from gateway.store.redis import Ask, Change, FileWrite, RecordWrite, Store, StoreError
+from gateway.store.redis import Ask, Change, FileWrite, RecordWrite, Store, StoreError, StoreLost
 from gateway.store.streams import Entry, Inbox, place_of
 
 ORDER_LIFE_MS = 7 * DAY
@@ -69,6 +69,8 @@ class Intake:
         loop = asyncio.get_running_loop()
         while not self._stopping:
             try:
+                if await self.store.shut():  # what an order lifts may not be there before the store is rebuilt
+                    raise StoreLost
                 if fresh:
                     await self.inbox.prepare()
                     await self._take_in(await self.inbox.pending())

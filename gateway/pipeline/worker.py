@@ -123,7 +123,7 @@ class Worker:
             sight = None
             if batch:
                 sight = await self.store.observe([errand.ask for errand in batch])
-                if sight.epoch is None:
+                if sight.epoch is None or self.store.barred:
                     raise StoreLost
                 await self._follow(sight.policy)
                 pauses = pauses_of(sight)

@@ -151,6 +151,8 @@ class Store:
         self.redis = redis_client
         self.journaled = journaled
         self.memory = Memory()
+        self.barred = False
+        """whether nothing may be sent on it: it is another store than the ledger follows"""
         self.keys = keys
         folder = resources.files("gateway.store").joinpath("lua")
         self._scripts = {
@@ -224,6 +226,11 @@ class Store:
             None if change.address is None else (at(self.keys.stopped), change.address[0], change.address[1] or False),
             change.note,
         )
+
+    async def shut(self) -> bool:
+        """Whether nothing may be done on it: it names no epoch, or is not the one that the ledger follows."""
+        client: Any = self.redis
+        return self.barred or await client.hget(self.keys.control, "epoch") is None
 
     async def due(self, now: Instant, most: int) -> tuple[int, Instant | None, int]:
         """Moves what is due back to its lane: how many, when the next one is due, and the version of control."""

@@ -127,6 +127,24 @@ async def test_what_people_said_and_what_waits_is_brought_back(world: World) -> 
     assert told["sent"].count("sent") == 1, "a job of before went out again"
 
 
+async def test_an_order_that_comes_while_the_store_is_lost_is_carried_out_once_it_is_back(world: World) -> None:
+    """A resume would find nothing to lift, and be put away as done."""
+    configured(world)
+    async with world.worker("worker", "ledger"):
+        await world.command("stop", recipient_id="c", reason="cease")
+        await world.emptied()
+        await caught_up(world)
+        await wipe(world)
+        await world.command("resume", recipient_id="c")
+        await asyncio.sleep(1.5)
+        assert await world.redis.xlen(world.keys.commands) == 1, "it waits"
+        await rebuilt(world)
+        await world.emptied()
+        await world.put(reminder("again", "c"))
+        await world.receipts.ended("again")
+        assert world.receipts.statuses("again")[-1] == "delivered"
+
+
 async def statuses(world: World) -> dict[str, list[str]]:
     """By job, what was told: each receipt once, whoever told it again."""
     rows = await world.redis.xrange(world.keys.receipts)
@@ -216,6 +234,15 @@ async def test_another_store_than_the_ledgers_is_told_apart(world: World) -> Non
     await world.redis.hset(world.keys.control, "epoch", "another")
     async with opened(world) as books:
         assert await open_gate(store, books, SystemClock()) is Gate.FOREIGN
+    port = free_port()
+    configured(world, web={"port": port})
+    async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await world.put(reminder("b"))
+        async with asyncio.timeout(10):
+            while "another one" not in (await ready(session, port))[1]:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        await world.receipts.settle()
+        assert world.receipts.job("b") == [], "sent on a store of which the ledger knows nothing"
 
 
 @pytest.mark.parametrize("count", [2, 8])
