@@ -150,6 +150,20 @@ async def test_a_fault_names_document_field_and_fix(client: Any) -> None:
     assert [(fault["index"], fault["field"]) for fault in told["errors"]] == [(0, "template"), (1, "chanels")]
 
 
+@pytest.mark.parametrize(
+    ("type_", "may"),
+    [("stop", "producer ops compliance"), ("pause", "producer ops compliance"), ("resume", "producer"),
+     ("consent", "producer compliance")],
+)  # fmt: skip
+async def test_who_restrains_may_and_who_lifts_must_be_more(client: Any, type_: str, may: str) -> None:
+    order = {"type": type_, "id": "o", "at": "2026-11-20T00:00:00Z", "by": "x"}
+    order |= {"stop": {"recipient_id": "p", "reason": "cease"}, "resume": {"recipient_id": "p"},
+              "consent": {"recipient_id": "p", "state": "night"}}.get(type_, {})  # fmt: skip
+    for role in ("producer", "ops", "compliance"):
+        answer = await client.post("/v1/commands", json=order, headers=bearer(role))
+        assert answer.status == (503 if role in may.split() else 403), role
+
+
 async def test_an_unknown_parameter_is_a_mistake(client: Any) -> None:
     for query in ("?lane=fast", "?lan=high", "?lane=high&lane=bulk"):
         answer = await client.post(f"/v1/reminders{query}", data=b"{}", headers=bearer("producer"))

@@ -80,6 +80,8 @@ def routes(intake: Intake) -> list[Route]:
     ]  # fmt: skip
 
 
+_MAY: dict[type, frozenset[str]] = {Resume: frozenset({"producer"}), Consent: frozenset({"producer", "compliance"})}
+"""who may give an order that lets through what was forbidden; who restrains may be anybody who may give orders"""
 _PARSERS: dict[Kind, Callable[[bytes], Any]] = {
     "reminder": parse_reminder, "contact": parse_contact, "command": parse_command,
 }  # fmt: skip
@@ -98,6 +100,12 @@ async def _take(intake: Intake, kind: Kind, call: Call) -> Answer:
     if faults:
         return refused(422, "Unprocessable Content", "nothing was enqueued; each fault is named", faults)
     for index, one in enumerate(parsed):
+        may = _MAY.get(type(one))
+        if may is not None and not may & call.principal.roles:
+            detail = (
+                f"document {index} lifts or records what a person said, which needs the role {', '.join(sorted(may))}"
+            )
+            return refused(403, "Forbidden", f"{detail}; nothing was enqueued")
         if not _allowed(call, one):
             detail = f"document {index} is of a tenant that is not yours; nothing was enqueued"
             return refused(403, "Forbidden", detail)
