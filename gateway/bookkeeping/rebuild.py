@@ -30,7 +30,7 @@ from gateway.store import journal
 from gateway.store.keys import Member, parse_member
 from gateway.store.redis import Change, RecordWrite, Store
 
-QUIET_S = 2.0
+QUIET_S = 1.0
 """for so long nothing more is recalled: every process looks four times a second"""
 PAGE = 500
 

@@ -24,7 +24,7 @@ CHECKS = [
     not_a_server_error, content_type_conformance, response_headers_conformance, response_schema_conformance,
     status_code_conformance,
 ]  # fmt: skip
-EXAMPLES = 20
+EXAMPLES = 10
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))

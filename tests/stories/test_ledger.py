@@ -29,7 +29,7 @@ from tests.stories.providers import addressed, providers
 from tests.stories.test_api import free_port
 from tests.stories.world import World, reminder, start_worker
 
-JOBS = int(os.environ.get("STORY_JOBS", "600"))
+JOBS = int(os.environ.get("STORY_JOBS", "300"))
 """20,000 for the long run"""
 
 
