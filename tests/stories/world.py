@@ -233,6 +233,7 @@ class World:
                 for channel, listed in providers.items()
             },
             "retry": {"first": "200ms", "most": "1s"}, "log": {"level": "warning"},
+            "ledger": {"url": None},  # the stories of the ledger name one; the others start so much sooner
         }  # fmt: skip
         for name, section in sections.items():
             document[name] = document.get(name, {}) | section if isinstance(section, dict) else section
