@@ -118,7 +118,7 @@ def test_every_key_that_the_code_makes_is_in_the_table() -> None:
     names |= {made.person("t", "r"), made.household("t", "h"), made.job("t", "r", "i"), made.reference("x")}
     names |= {made.order("t", "o"), made.worker("w"), made.rate("p")}
     names |= {made.message("p", "m"), made.address("d"), made.reply("p", "r"), made.endpoint("e"), made.lease("e")}
-    names |= {made.idempotency("k")}
+    names |= {made.idempotency("k"), made.queued("t", "r", "i")}
     told = {word.partition(":<")[0] for row in table(ARCHITECTURE, "key") for word in words(row[0])}
     found = set()
     for name in names:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,9 +16,11 @@ from gateway.queries.records import UnreadableRecord
 from gateway.queries.state import ReminderState
 from gateway.queries.trail import state_of, trail_of
 from gateway.store.redis import Store, StoreError
-from gateway.web.api.ports import Kind, Lane, Remembered
+from gateway.web.api.ports import Document, Kind, Lane, Remembered
 
 REMEMBERED_MS = DAY
+QUEUED_MS = DAY
+"""for so long a job that came over HTTP is known before anybody has read it, wherever on its lane it stands"""
 UNDER_WAY_MS = 60_000
 """after so long a request that never ended is taken for dead; its documents have ids of their own"""
 CATCH_UP_S = 1.0
@@ -56,7 +57,7 @@ class StoreIntake:
             await self._client.delete(self.store.keys.idempotency(key))
 
     async def enqueue(
-        self, kind: Kind, documents: Sequence[bytes], lane: Lane, answer: Remembered | None
+        self, kind: Kind, documents: Sequence[Document], lane: Lane, answer: Remembered | None
     ) -> None:  # fmt: skip
         keys = self.store.keys
         stream, field = {
@@ -66,7 +67,9 @@ class StoreIntake:
         with outage():
             pipeline = self.store.redis.pipeline(transaction=True)
             for document in documents:
-                pipeline.xadd(stream, {field: document})
+                pipeline.xadd(stream, {field: document.raw})
+                if document.names is not None:
+                    pipeline.set(keys.queued(*document.names), "", px=QUEUED_MS)
             if answer is not None:
                 pipeline.set(keys.idempotency(answer.key), msgspec.json.encode(answer), px=REMEMBERED_MS)
             await pipeline.execute()
@@ -79,13 +82,24 @@ class Lookups:
         self._behind, self.clock = behind, clock
 
     async def reminder(self, tenant: str, recipient: str, job: str) -> ReminderState | None:
-        store, books, held = self._behind.store, self._behind.books, None
-        with suppress(StoreError, OSError, UnreadableRecord):
-            held = await held_state(store, tenant, recipient, job, self.clock)
-        if books is None:
-            return held
+        store, books = self._behind.store, self._behind.books
+        held: ReminderState | None = None
+        trouble: Exception | None = None
         try:
-            told = await self._caught_up(books, (tenant, recipient, job), held)
+            held = await held_state(store, tenant, recipient, job, self.clock)
+        except (StoreError, OSError, UnreadableRecord) as error:
+            trouble = error
+        told = held if books is None else await self._told(books, (tenant, recipient, job), held)
+        if told is None and trouble is not None:  # nobody can say that there is none
+            raise ConnectionError from trouble
+        return told
+
+    async def _told(
+        self, books: Books, names: tuple[str, str, str], held: ReminderState | None
+    ) -> ReminderState | None:  # fmt: skip
+        """What the ledger says, or the store where that is newer."""
+        try:
+            told = await self._caught_up(books, names, held)
         except (SQLAlchemyError, KeyringError, OSError) as error:
             if held is None:
                 raise ConnectionError from error

@@ -14,7 +14,8 @@ async def held_state(store: Store, tenant: str, recipient: str, job_id: str, clo
     found = await find(store, job_id, tenant, recipient)
     if found:
         return _state(found[0], await receipts_of(store, found[0]), clock.now())
-    if await unread(store, job_id) is None:
+    came = await store.redis.exists(store.keys.queued(tenant, recipient, job_id))  # found however long the lane is
+    if not came and await unread(store, job_id, tenant, recipient) is None:
         return None
     return ReminderState(
         id=job_id, tenant=tenant, recipient_id=recipient, account=None, state="queued", final=False, until=None,

@@ -17,6 +17,9 @@ from gateway.store.redis import Store
 PAGE = 500
 READ_MOST = 20_000
 """entries of a stream that are looked through for one job"""
+LOOK_PAGE, LOOK_THROUGH, LOOK_BYTES = 100, 5_000, 8 * 1024 * 1024
+"""entries of a lane at once and altogether, and bytes of them, that are looked through for a job that nobody has read:
+a lane of large documents must not be held in memory because somebody asks for a job"""
 
 
 class UnreadableRecord(ValueError):
@@ -95,15 +98,48 @@ async def receipts_of(store: Store, held: Held) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda receipt: int(receipt["id"].rpartition("#")[2]))
 
 
-async def unread(store: Store, job_id: str) -> tuple[Lane, str] | None:
-    """Lane and entry id of a job that is on a lane and has no record yet, if it is among the oldest of its lane."""
-    mark = msgspec.json.encode(job_id)
+async def unread(
+    store: Store, job_id: str, tenant: str | None = None, recipient: str | None = None
+) -> tuple[Lane, str] | None:
+    """Lane and entry id of a job that is on a lane and has no record yet, if it is among the oldest of its lane. With
+    tenant and recipient it must be theirs: an id alone may be anybody's."""
     for lane, stream in store.keys.lanes.items():
-        rows: Any = await store.redis.xrange(stream, count=READ_MOST // 4)
-        for entry, fields in rows:
-            if mark in (raw := fields.get(b"job", b"")) and _json(raw).get("id") == job_id:
-                return lane, entry.decode()
+        after, seen, read = "-", 0, 0
+        while seen < LOOK_THROUGH and read < LOOK_BYTES:
+            rows: Any = await store.redis.xrange(stream, min=after, count=LOOK_PAGE)
+            for entry, fields in rows:
+                raw = fields.get(b"job", b"")
+                read += len(raw)
+                if _is(raw, job_id, tenant, recipient):
+                    return lane, entry.decode()
+            if len(rows) < LOOK_PAGE:
+                break
+            after, seen = f"({rows[-1][0].decode()}", seen + len(rows)
     return None
+
+
+class _Person(Struct, frozen=True):
+    id: str
+
+
+class _Named(Struct, frozen=True):
+    """By what a reminder is known; the rest of it is not read."""
+
+    id: str
+    recipient: _Person
+    tenant: str = "default"
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def _is(raw: bytes, job_id: str, tenant: str | None, recipient: str | None) -> bool:
+    try:
+        found = _named.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    wanted = (found.tenant if tenant is None else tenant, found.recipient.id if recipient is None else recipient)
+    return found.id == job_id and (found.tenant, found.recipient.id) == wanted
 
 
 async def _read(store: Store, keys: Sequence[str], faults: list[str] | None = None) -> AsyncIterator[Held]:

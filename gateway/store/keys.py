@@ -42,6 +42,7 @@ class Keys:
     | `rate:<provider>` | string | the theoretical arrival time of the provider's next message (GCRA) |
     | `worker:<name>` | string | the process that holds a consumer's name, while it lives |
     | `idempotency:<digest>` | string | what the API answered under an idempotency key |
+    | `queued:<tenant>/<recipient>/<id>` | string | that a job came over HTTP, for a day |
     | `endpoint:<name>` | hash | where a producer's endpoint stands in the stream of receipts, and what failed there |
     | `lease:<name>` | string | the process that serves an endpoint, while it lives |
     """
@@ -105,6 +106,9 @@ class Keys:
 
     def idempotency(self, key: str) -> str:
         return f"{self.prefix}:idempotency:{key}"
+
+    def queued(self, tenant: str, recipient: str, job: str) -> str:
+        return f"{self.prefix}:queued:{_part(tenant)}/{_part(recipient)}/{job}"
 
     def endpoint(self, name: str) -> str:
         return f"{self.prefix}:endpoint:{name}"

@@ -11,7 +11,7 @@ from gateway.domain.command import Cancel, Consent, Pause, Resume, Stop, Unpause
 from gateway.domain.contact import Contact, parse_contact
 from gateway.domain.errors import Fault
 from gateway.domain.reminder import Reminder, parse_reminder
-from gateway.web.api.ports import Intake, Kind, Lane
+from gateway.web.api.ports import Document, Intake, Kind, Lane
 from gateway.web.api.principal import EVERY_TENANT
 from gateway.web.api.route import Answer, Call, FaultAt, Nothing, Route, refused
 
@@ -113,8 +113,13 @@ async def _take(intake: Intake, kind: Kind, call: Call) -> Answer:
     lane: Lane = call.query.lane if isinstance(call.query, Lanes) else "normal"
     body = msgspec.json.encode(answer).decode()
     once = None if call.once is None else msgspec.structs.replace(call.once, status=202, body=body)
-    await intake.enqueue(kind, documents, lane, once)
+    taken = [Document(raw, _names(one)) for raw, one in zip(documents, parsed, strict=True)]
+    await intake.enqueue(kind, taken, lane, once)
     return Answer(status=202, body=answer)
+
+
+def _names(document: Any) -> tuple[str, str, str] | None:
+    return (document.tenant, document.recipient.id, document.id) if isinstance(document, Reminder) else None
 
 
 def _allowed(call: Call, document: Any) -> bool:

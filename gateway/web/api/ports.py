@@ -21,6 +21,13 @@ class Remembered(Struct, frozen=True, kw_only=True):
     body: str = ""
 
 
+class Document(Struct, frozen=True):
+    """One document as it came; of a reminder also tenant, recipient and id, by which it is asked for."""
+
+    raw: bytes
+    names: tuple[str, str, str] | None = None
+
+
 class Intake(Protocol):
     """Where documents go. Every method raises ConnectionError where the store cannot be had."""
 
@@ -30,7 +37,7 @@ class Intake(Protocol):
     async def forget(self, key: str) -> None:
         """Gives an idempotency key free again: nothing was done under it."""
 
-    async def enqueue(self, kind: Kind, documents: Sequence[bytes], lane: Lane, answer: Remembered | None) -> None:
+    async def enqueue(self, kind: Kind, documents: Sequence[Document], lane: Lane, answer: Remembered | None) -> None:
         """Puts all of the documents on their stream, or none; with them what was answered, if that is to be kept."""
 
 

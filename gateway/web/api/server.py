@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import ipaddress
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from importlib.metadata import version
@@ -44,7 +45,7 @@ class Api:
     def add_to(self, app: web.Application) -> None:
         """Adds every route to an application, and what describes them."""
         for route in self.routes:
-            app.router.add_route(route.method, route.path, self._handler(route))
+            app.router.add_route(route.method, _pattern(route.path), self._handler(route))
         description = _encode(describe(self.routes, version("collections-notification-gateway")))
 
         async def tell(_request: web.Request) -> web.Response:
@@ -145,6 +146,11 @@ def _match(request: web.Request) -> str | None:
     """What the header If-Match names, without its quotes."""
     given = request.headers.get("If-Match")
     return None if given is None else given.strip().strip('"')
+
+
+def _pattern(path: str) -> str:
+    """The address as the router takes it: a name holds any visible characters, braces too, which it would leave out."""
+    return re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", path)
 
 
 def _path(request: web.Request) -> dict[str, str]:
