@@ -1,7 +1,8 @@
 """CPU of one worker per message, policy on: SMS over loopback HTTP, email over loopback SMTP, and a null channel; each
 with the journal that the ledger reads and without it.
 
-`make bench`; figures are CPU, which repeats within 10 %, not wall time. With `--queued`, memory at 100,000 queued jobs.
+`make bench`; figures are CPU, which repeats within 10 %, not wall time. With `--queued`, memory at 100,000 queued jobs;
+with `--traces`, a null channel of which a collector is told, against one of which none is.
 """
 
 import asyncio
@@ -71,13 +72,16 @@ def provider(channel: str, port: int) -> dict[str, object]:
             return {"name": "p", "kind": "null", "concurrency": 200}
 
 
-async def scenario(name: str, channel: str, port: int, count: int, *, journal: bool = True) -> dict[str, float]:
+async def scenario(
+    name: str, channel: str, port: int, count: int, *, journal: bool = True, traces: dict[str, object] | None = None
+) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         async with embedded(Path(folder, "data")) as url:
             config = Path(folder, "gateway.yaml")
             listed = {channel: {"providers": [provider(name, port)]}}
             ledger = {"url": f"sqlite:///{folder}/ledger.db" if journal else None}
             document = {"redis": {"url": url}, "channels": listed, "log": {"level": "info"}, "ledger": ledger}
+            document |= {"telemetry": traces or {}}
             config.write_text(json.dumps(document))
             client = redis.from_url(url)
             for first in range(0, count, 1000):
@@ -101,6 +105,12 @@ async def main() -> None:
         with sink(kind) if kind else nullcontext(0) as port:
             bare = await scenario(name, channel, port, COUNT, journal=False)
             show(name, await scenario(name, channel, port, COUNT), bare)
+    if "--traces" in sys.argv:
+        with sink("http") as port:
+            bare = await scenario("null", "sms", 0, COUNT)
+            for sample in (1, 0.1):
+                told = {"endpoint": f"http://127.0.0.1:{port}", "sample": sample}
+                show(f"null, traces {sample}", await scenario("null", "sms", 0, COUNT, traces=told), bare)
     if "--queued" in sys.argv:
         show("null, 100,000 queued", await scenario("null", "sms", 0, QUEUED))
 

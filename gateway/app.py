@@ -33,6 +33,7 @@ from gateway.pipeline.line import Context
 from gateway.pipeline.metrics import Metrics
 from gateway.pipeline.policies import Policies, PolicyError
 from gateway.pipeline.retry import Backoff
+from gateway.pipeline.traces import Traces
 from gateway.pipeline.view import House
 from gateway.pipeline.worker import Worker
 from gateway.policy.policy import Policy
@@ -43,6 +44,7 @@ from gateway.store.redis import Change, Store, StoreError, client
 from gateway.store.seats import seat
 from gateway.store.streams import Inbox
 from gateway.store.tasks import end
+from gateway.telemetry import tracing
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
 from gateway.web.webhooks import Webhooks
@@ -147,7 +149,8 @@ async def plant(
         name = await stack.enter_async_context(_seated(quick, store.keys, owner))
         lent = surroundings(config, store, clock, metrics)
         desks = build_desks(config, lent)
-        context = _context(config, words, policy, desks, store.keys, owner)
+        traces = await stack.enter_async_context(tracing(config.telemetry))
+        context = _context(config, words, policy, desks, store.keys, owner, traces)
         backoff = Backoff(first_ms=config.retry.first, most_ms=config.retry.most)
         lanes = Inbox(quick, blocking, list(store.keys.lanes.values()), name)
         facts = Inbox(quick, blocking, [store.keys.commands, store.keys.contacts, store.keys.callbacks], name)
@@ -166,13 +169,17 @@ async def _tell_texts(store: Store, words: Catalog) -> None:
         await store.commit([Change(note=write_note(Note(templates=words.texts())))])
 
 
-def _context(config: Config, words: Catalog, policy: Policy, desks: Desks, keys: Keys, owner: str) -> Context:
+def _context(
+    config: Config, words: Catalog, policy: Policy, desks: Desks, keys: Keys, owner: str, traces: Traces | None
+) -> Context:
     house = House(
         policy=policy, catalog=words, desks=desks, locale=config.defaults.locale,
         jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
     )  # fmt: skip
     limits = limits_of(config, frozenset(desk.name for desk in desks if desk.provider.facts.lookup))
-    return Context(house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency)
+    return Context(
+        house=house, keys=keys, owner=owner, limits=limits, idempotency_ms=config.horizons.idempotency, traces=traces
+    )
 
 
 def limits_of(config: Config, inquirable: frozenset[str] = frozenset()) -> Limits:

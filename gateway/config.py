@@ -75,7 +75,7 @@ def _spans(given: Any) -> dict[str, int]:
         raise ValueError(f"a duration with its unit, such as 1095d: {error}") from None
 
 
-def _public_url(given: Any) -> str | None:
+def _http_url(given: Any) -> str | None:
     if given is not None and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", str(given)):
         raise ValueError("must begin with https:// or http://, without ? and #, or be null")
     return None if given is None else str(given).rstrip("/")
@@ -162,7 +162,7 @@ class Web(_Discreet, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Annotated[int, Meta(ge=0, le=65535)]
     """0: any that is free."""
-    public_url: Annotated[str | None, parsed(_public_url)]
+    public_url: Annotated[str | None, parsed(_http_url)]
     keys: tuple[Key, ...]
     oidc: Oidc | None
     cool_off: Duration
@@ -211,6 +211,13 @@ class Worker(Struct, frozen=True, kw_only=True):
     drain: Duration
 
 
+class Telemetry(_Discreet, frozen=True, kw_only=True):
+    """Where traces go; `endpoint` None for nowhere. `sample` is the share of jobs that are told of."""
+
+    endpoint: Annotated[str | None, parsed(_http_url)]
+    sample: Annotated[float, Meta(ge=0, le=1)]
+
+
 class Log(Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"]
 
@@ -245,6 +252,7 @@ class Config(_Discreet, frozen=True, kw_only=True):
     horizons: Horizons
     retry: Retry
     worker: Worker
+    telemetry: Telemetry
     log: Log
 
 

@@ -13,9 +13,12 @@ from sqlalchemy import func, select, update
 from gateway.bookkeeping.acts import Act, write_down
 from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import Instant, format_instant
+from gateway.domain.wire import glance
 from gateway.ledger.subjects import Held
 from gateway.ledger.tables import entries, jobs, messages
+from gateway.store.deadletters import DeadLetters
 from gateway.store.redis import Store
+from gateway.store.streams import walk
 
 
 class Refused(Struct, frozen=True):
@@ -92,12 +95,29 @@ async def _write(books: Books, person: Person, what: str, uid: str, figures: dic
 
 
 async def _forget(store: Store, person: Person) -> None:
-    """What the store holds of somebody: file, records, and what waits. Outputs go by themselves after their horizon."""
-    keys = store.keys
-    await store.redis.delete(keys.person(person.tenant, person.recipient))
+    """What the store holds of somebody: file, records, what waits, call tasks, replies, dead letters. Receipts, which
+    hold no more than names that the producer gave, go by themselves after their horizon."""
+    keys, who = store.keys, (person.tenant, person.recipient)
+    await store.redis.delete(keys.person(*who))
     pattern = keys.job(_glob(person.tenant), _glob(person.recipient), "*")
     async for key in store.redis.scan_iter(pattern, count=5000):
         await store.redis.delete(key)
+    for stream, field in ((keys.calls, b"call"), (keys.replies, b"reply")):
+        async for entry_id, fields in walk(store.redis, stream):
+            if _whose(fields.get(field, b"")) == who:
+                await store.redis.xdel(stream, entry_id)
+    letters = DeadLetters(store.redis, keys)
+    async for letter in letters.all():
+        if any(_whose(value.encode()) == who for value in letter.fields.values() if isinstance(value, str)):
+            await letters.drop(letter)
+
+
+def _whose(document: bytes) -> tuple[str, str | None]:
+    """Tenant and id of the person that a document is about, be it a job, a fact, an order, a task or a reply."""
+    seen = glance(document)
+    recipient = seen.get("recipient")
+    own = recipient.get("id") if isinstance(recipient, dict) else seen.get("recipient_id")
+    return seen.get("tenant") or "default", own
 
 
 def _glob(name: str) -> str:

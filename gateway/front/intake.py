@@ -67,7 +67,10 @@ class StoreIntake:
         with outage():
             pipeline = self.store.redis.pipeline(transaction=True)
             for document in documents:
-                pipeline.xadd(stream, {field: document.raw})
+                fields: dict[Any, Any] = {field: document.raw}
+                if document.traceparent is not None:
+                    fields["traceparent"] = document.traceparent
+                pipeline.xadd(stream, fields)
                 if document.names is not None:
                     pipeline.set(keys.queued(*document.names), "", px=QUEUED_MS)
             if answer is not None:

@@ -56,6 +56,8 @@ class Flights:
             desk.doubted(now)
         self.metrics.outcomes.add(desk.name, type(outcome).__name__)
         self.metrics.took(desk.name, (now - began) / 1000)
+        if self.context.traces is not None:
+            self.context.traces.sent(errand, attempt, outcome, began, now)
         self._landed.append(Landed(errand, attempt, desk, outcome))
         self._news.set()
 

@@ -36,6 +36,7 @@ from gateway.pipeline.errand import (
     reminder_of,
 )
 from gateway.pipeline.files import EMPTY, PersonFile, Unreadable, read_file, write_contact
+from gateway.pipeline.traces import Traces
 from gateway.pipeline.view import House, View
 from gateway.policy.facts import Candidate, PastContact
 from gateway.policy.policy import Policy
@@ -48,7 +49,7 @@ NO_END_MS = 24 * HOUR
 
 class Context(Struct, kw_only=True):
     """What the line needs besides the errands. `house` is replaced when the policy changes. `flying` are the references
-    of sends under way in this process."""
+    of sends under way in this process; `traces` None where nobody follows the jobs."""
 
     house: House
     keys: Keys
@@ -56,6 +57,7 @@ class Context(Struct, kw_only=True):
     limits: Limits
     idempotency_ms: int
     flying: set[str] = field(default_factory=set)
+    traces: Traces | None = None
 
 
 def look_at(errand: Errand, seen: Seen, pauses: Sequence[Pause], now: Instant, context: Context) -> Move:

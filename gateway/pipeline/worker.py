@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 import structlog
 
-from gateway.domain.clock import Clock
+from gateway.domain.clock import Clock, Instant
 from gateway.domain.errors import Fault
 from gateway.pipeline.bells import STORE_PAUSE_S, Bells
 from gateway.pipeline.changes import change_for
@@ -142,7 +142,7 @@ class Worker:
             raise
         results = [WRITTEN if change is None else next(answers) for change in changes]
         for errand, move, result in zip(batch, moves, results, strict=False):
-            self._moved(errand, move, result)
+            self._moved(errand, move, result, now)
         for (entry, fault), result in zip(faulty, results[len(batch) :], strict=True):
             self._buried(entry, fault, result)
         return bool(faulty) or not all(isinstance(move, Hold) for move in moves)
@@ -164,7 +164,7 @@ class Worker:
             case _:
                 assert_never(move)
 
-    def _moved(self, errand: Errand, move: Move, result: int) -> None:
+    def _moved(self, errand: Errand, move: Move, result: int, began: Instant) -> None:
         """What follows once a move is written, or was not because somebody was faster."""
         if result != WRITTEN:
             self.metrics.conflicts.add(_RACES[result])
@@ -172,6 +172,8 @@ class Worker:
                 move.desk.give_back()
             self.hand.again.append(errand)
             return
+        if self.context.traces is not None and isinstance(move, Rest | Go):
+            self.context.traces.looked(errand, move.receipts, errand.seen is None, began, self.clock.now())
         match move:
             case Go():
                 errand.inherited = False

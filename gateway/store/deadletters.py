@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from gateway.domain.errors import Fault
 from gateway.store.keys import Keys
-
-PAGE = 200
+from gateway.store.streams import walk
 
 
 class DeadLetter(Struct, frozen=True):
@@ -35,15 +34,8 @@ class DeadLetters:
 
     async def all(self) -> AsyncIterator[DeadLetter]:
         """Those there are now, the oldest first; what arrives meanwhile is not among them."""
-        newest: Any = await self._redis.xrevrange(self._keys.dead, count=1)
-        after = "-"
-        while newest:
-            rows: Any = await self._redis.xrange(self._keys.dead, min=after, max=newest[0][0], count=PAGE)
-            for row in rows:
-                yield _letter(*row)
-            if len(rows) < PAGE:
-                return
-            after = f"({rows[-1][0].decode()}"
+        async for entry_id, fields in walk(self._redis, self._keys.dead):
+            yield _letter(entry_id, fields)
 
     async def find(self, entry_id: str) -> DeadLetter | None:
         rows: Any = await self._redis.xrange(self._keys.dead, min=entry_id, max=entry_id)

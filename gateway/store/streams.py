@@ -5,7 +5,7 @@ dies leaves its entries to whoever sweeps next.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import redis.asyncio as redis
@@ -37,6 +37,19 @@ class Entry(Struct, frozen=True):
     def place(self) -> tuple[int, int]:
         """Its place in the stream: what was written later has a larger one."""
         return place_of(self.id.decode())
+
+
+async def walk(store: redis.Redis, stream: str) -> AsyncIterator[tuple[bytes, dict[bytes, bytes]]]:
+    """What stands on a stream now, the oldest first; what arrives meanwhile is not among it. Raises StoreError."""
+    newest: Any = await store.xrevrange(stream, count=1)
+    after = "-"
+    while newest:
+        rows: Any = await store.xrange(stream, min=after, max=newest[0][0], count=SWEEP_COUNT)
+        for row in rows:
+            yield row
+        if len(rows) < SWEEP_COUNT:
+            return
+        after = f"({rows[-1][0].decode()}"
 
 
 def place_of(entry_id: str) -> tuple[int, int]:

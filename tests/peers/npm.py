@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.alone import alone
+
 INSTALL_S = 180
 
 
@@ -26,14 +28,15 @@ def installed(*packages: str) -> Path:
         _missing("node and npm are not on this machine")
     folder = Path(tempfile.gettempdir()) / ("gateway-peers-" + "-".join(p.replace("/", "_") for p in packages))
     done = folder / ".installed"
-    if not done.exists():
-        folder.mkdir(exist_ok=True)
-        command = [str(npm), "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), *packages]
-        try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=INSTALL_S)
-        except (OSError, subprocess.SubprocessError) as error:
-            _missing(f"npm could not install {', '.join(packages)}: {error}")
-        done.touch()
+    command = [str(npm), "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), *packages]
+    with alone("npm"):
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            try:
+                subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=INSTALL_S)
+            except (OSError, subprocess.SubprocessError) as error:
+                _missing(f"npm could not install {', '.join(packages)}: {error}")
+            done.touch()
     return folder
 
 

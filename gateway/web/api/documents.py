@@ -113,7 +113,7 @@ async def _take(intake: Intake, kind: Kind, call: Call) -> Answer:
     lane: Lane = call.query.lane if isinstance(call.query, Lanes) else "normal"
     body = msgspec.json.encode(answer).decode()
     once = None if call.once is None else msgspec.structs.replace(call.once, status=202, body=body)
-    taken = [Document(raw, _names(one)) for raw, one in zip(documents, parsed, strict=True)]
+    taken = [Document(raw, _names(one), call.traceparent) for raw, one in zip(documents, parsed, strict=True)]
     await intake.enqueue(kind, taken, lane, once)
     return Answer(status=202, body=answer)
 

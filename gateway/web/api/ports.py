@@ -22,10 +22,12 @@ class Remembered(Struct, frozen=True, kw_only=True):
 
 
 class Document(Struct, frozen=True):
-    """One document as it came; of a reminder also tenant, recipient and id, by which it is asked for."""
+    """One document as it came; of a reminder also tenant, recipient and id, by which it is asked for. `traceparent` is
+    the span in which it was written, if its producer says so."""
 
     raw: bytes
     names: tuple[str, str, str] | None = None
+    traceparent: str | None = None
 
 
 class Intake(Protocol):

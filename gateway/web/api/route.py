@@ -41,6 +41,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """the idempotency key under which it is done, if it came with one"""
     match: str | None = None
     """what `If-Match` names"""
+    traceparent: str | None = None
+    """the span in which it is asked (W3C Trace Context)"""
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -104,7 +104,10 @@ class Api:
                 body = await request.read()
         except TimeoutError:
             return refused(408, "Request Timeout", f"the body did not come within {BODY_S:.0f} s")
-        call = Call(principal=who, path=_path(request), query=query, body=body, match=_match(request))
+        call = Call(
+            principal=who, path=_path(request), query=query, body=body, match=_match(request),
+            traceparent=_traceparent(request),
+        )  # fmt: skip
         if route.match and call.match is None:
             return refused(428, "Precondition Required", "If-Match: name the digest that you looked at")
         name = request.headers.get("Idempotency-Key")
@@ -146,6 +149,12 @@ def _match(request: web.Request) -> str | None:
     """What the header If-Match names, without its quotes."""
     given = request.headers.get("If-Match")
     return None if given is None else given.strip().strip('"')
+
+
+def _traceparent(request: web.Request) -> str | None:
+    """W3C Trace Context, 3.2.2: version, ids of the trace and the span, flags."""
+    given = request.headers.get("traceparent", "")
+    return given if re.fullmatch(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", given) else None
 
 
 def _pattern(path: str) -> str:
