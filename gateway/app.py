@@ -6,7 +6,8 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from importlib import import_module
 
 import redis.asyncio as redis
 import structlog
@@ -17,7 +18,7 @@ from channels.contract import Channel, Surroundings
 from gateway.bookkeeping.keeper import Books
 from gateway.bookkeeping.porter import Porter
 from gateway.books import anchors_of, bookkeeping, books_of, opening
-from gateway.config import Config
+from gateway.config import Config, Telemetry
 from gateway.domain.clock import SECOND, Clock, SystemClock
 from gateway.domain.job import Limits
 from gateway.domain.note import Note, write_note
@@ -44,7 +45,6 @@ from gateway.store.redis import Change, Store, StoreError, client
 from gateway.store.seats import seat
 from gateway.store.streams import Inbox
 from gateway.store.tasks import end
-from gateway.telemetry import tracing
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
 from gateway.web.webhooks import Webhooks
@@ -149,7 +149,7 @@ async def plant(
         name = await stack.enter_async_context(_seated(quick, store.keys, owner))
         lent = surroundings(config, store, clock, metrics)
         desks = build_desks(config, lent)
-        traces = await stack.enter_async_context(tracing(config.telemetry))
+        traces = await stack.enter_async_context(_tracing(config.telemetry))
         context = _context(config, words, policy, desks, store.keys, owner, traces)
         backoff = Backoff(first_ms=config.retry.first, most_ms=config.retry.most)
         lanes = Inbox(quick, blocking, list(store.keys.lanes.values()), name)
@@ -161,6 +161,14 @@ async def plant(
         if books is not None:
             await _tell_texts(store, words)
         yield Plant(store, lent, desks, worker, Intake(store, facts, context, clock, metrics), policies, porter)
+
+
+def _tracing(chosen: Telemetry) -> AbstractAsyncContextManager[Traces | None]:
+    """What the line is to tell of its jobs. OpenTelemetry is read, in a tenth of a second, only where it is used."""
+    if chosen.endpoint is None:
+        return nullcontext()
+    found: AbstractAsyncContextManager[Traces] = import_module("gateway.telemetry").tracing(chosen)
+    return found
 
 
 async def _tell_texts(store: Store, words: Catalog) -> None:

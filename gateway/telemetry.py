@@ -50,12 +50,9 @@ _TRACE, _SPAN = 16, 8
 
 
 @asynccontextmanager
-async def tracing(config: Telemetry) -> AsyncIterator["OtlpTraces | None"]:
-    """What the line is to tell of its jobs, None where no collector is configured. A collector that is slow or dead
-    costs spans, and at the end of the process `FLUSH_S`; never a job's time."""
-    if config.endpoint is None:
-        yield None
-        return
+async def tracing(config: Telemetry) -> AsyncIterator["OtlpTraces"]:
+    """What tells the configured collector, until the end of the block. One that is slow or dead costs spans, and at the
+    end of the process `FLUSH_S`; never a job's time."""
     exporter = OTLPSpanExporter(f"{config.endpoint}/v1/traces", timeout=EXPORT_S)
     processor = BatchSpanProcessor(exporter)
     try:
