@@ -268,7 +268,7 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
         if "web" in roles:
             if books is not None:
                 await stack.enter_async_context(opening(books))
-            doors = webhooks, api(config, behind, clock)
+            doors = webhooks, api(config, words, behind, clock)
             web = serve_web(config.web.host, config.web.port, health, metrics.registry, *doors)
             await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))

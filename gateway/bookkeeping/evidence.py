@@ -4,6 +4,7 @@ The words of an entry are proven without any key: its body holds the SHA-256 of 
 a salt among it, so that nobody can guess it either.
 """
 
+import asyncio
 import hashlib
 import io
 import zipfile
@@ -16,16 +17,19 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, select
 
+from gateway.bookkeeping.acts import Act, write_down
 from gateway.bookkeeping.keeper import Books
-from gateway.domain.clock import Instant, format_instant
+from gateway.domain.clock import Clock, Instant, format_instant
 from gateway.ledger import verify_ledger
 from gateway.ledger.anchors import PUBLIC, Anchors, read_anchors
 from gateway.ledger.chain import canonical, merkle_path
-from gateway.ledger.read import hashes
+from gateway.ledger.read import hashes, last_seq
 from gateway.ledger.signing import HEAD
 from gateway.ledger.tables import entries, jobs, versions
 
 FORM = "cng-bundle-v1"
+ANCHORED_S = 15.0
+"""so long an export waits for what it holds to be anchored"""
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 _VERIFIER = Path(verify_ledger.__file__).read_bytes()
@@ -58,9 +62,43 @@ class Wanted(Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
 
-async def bundle(books: Books, anchors: Anchors, wanted: Wanted, now: Instant) -> tuple[bytes, int]:
-    """The bundle as a zip file, and how many entries are in it. Raises SQLAlchemyError, KeyringError, OSError."""
-    rows = await _rows(books, wanted)
+class TooMuch(ValueError):
+    """More entries than were to be in a bundle."""
+
+
+class Exported(Struct, frozen=True):
+    """A bundle as a zip file, how many entries are in it, and whether all of them are anchored: what is not cannot be
+    proven yet."""
+
+    data: bytes
+    entries: int
+    anchored: bool
+
+
+async def export(
+    books: Books, anchors: Anchors, wanted: Wanted, who: str, why: str, clock: Clock, most: int | None = None
+) -> Exported:  # fmt: skip
+    """Writes down who takes the evidence away and why, waits for the next anchor, and makes the bundle. Raises TooMuch
+    above `most` entries, SQLAlchemyError, KeyringError, OSError."""
+    subject = await books.subjects.find("person", wanted.tenant, wanted.recipient) if wanted.recipient else None
+    act = Act(who=who, what="export", why=why, tenant=wanted.tenant, subject=subject.uid if subject else "")
+    before = await last_seq(books.ledger)
+    await write_down(books, act, clock.now())
+    end = asyncio.get_running_loop().time() + ANCHORED_S
+    while anchors.anchored() < before and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - another process
+        await asyncio.sleep(0.1)
+    data, count = await bundle(books, anchors, wanted, clock.now(), most)
+    return Exported(data, count, anchors.anchored() >= before)
+
+
+async def bundle(
+    books: Books, anchors: Anchors, wanted: Wanted, now: Instant, most: int | None = None
+) -> tuple[bytes, int]:  # fmt: skip
+    """The bundle as a zip file, and how many entries are in it. Raises TooMuch above `most` of them, SQLAlchemyError,
+    KeyringError, OSError."""
+    rows = await _rows(books, wanted, most)
+    if most is not None and len(rows) > most:
+        raise TooMuch
     sealers = await books.subjects.sealers({row.subject for row in rows if row.subject})
     words: dict[int, bytes] = {}
     for row in rows:
@@ -81,10 +119,10 @@ async def bundle(books: Books, anchors: Anchors, wanted: Wanted, now: Instant) -
             files["anchors.jsonl" if name == path.name else name] = file.read_bytes()
     for label, text in (await _policies(books, rows)).items():
         files[f"policies/{label}.yaml"] = text.encode()
-    return _zipped(books, files, wanted, now), len(rows)
+    return await asyncio.to_thread(_zipped, books, files, wanted, now), len(rows)
 
 
-async def _rows(books: Books, wanted: Wanted) -> Sequence[Any]:
+async def _rows(books: Books, wanted: Wanted, most: int | None) -> Sequence[Any]:
     conditions: list[ColumnElement[bool]] = [entries.c.tenant == wanted.tenant]
     if wanted.recipient is not None:
         subject = await books.subjects.find("person", wanted.tenant, wanted.recipient)
@@ -97,7 +135,8 @@ async def _rows(books: Books, wanted: Wanted) -> Sequence[Any]:
     if wanted.until is not None:
         conditions.append(entries.c.at < wanted.until)
     async with books.ledger.read() as connection:
-        return list(await connection.execute(select(entries).where(*conditions).order_by(entries.c.seq)))
+        chosen = select(entries).where(*conditions).order_by(entries.c.seq)
+        return list(await connection.execute(chosen.limit(None if most is None else most + 1)))
 
 
 async def _proofs(books: Books, anchors: Anchors, wanted: Sequence[int]) -> list[dict[str, Any]]:

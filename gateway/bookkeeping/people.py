@@ -9,12 +9,13 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from msgspec import Struct
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_, update
 
 from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import HOUR, MINUTE, Instant
@@ -139,7 +140,8 @@ async def find_pass(books: Books, name: str, now: Instant) -> Pass | None:
             await connection.execute(update(passes).where(passes.c.id == name).values(used=now))
     roles, tenants = (row.roles, row.tenants) if row.person is None else (row.own, row.theirs)
     return Pass(
-        id=row.id, sha256=row.sha256, roles=_read(roles), tenants=_read(tenants), expires=row.expires, person=row.person
+        id=row.id, sha256=row.sha256, roles=read_words(roles), tenants=read_words(tenants), expires=row.expires,
+        person=row.person,
     )  # fmt: skip
 
 
@@ -150,6 +152,25 @@ async def anybody(books: Books) -> bool:
             if await connection.scalar(select(column).limit(1)) is not None:
                 return True
     return False
+
+
+async def people_after(books: Books, after: str, most: int) -> Sequence[Any]:
+    """Rows of accounts by name. Raises SQLAlchemyError."""
+    async with books.ledger.read() as connection:
+        chosen = select(people).where(people.c.name > after).order_by(people.c.name).limit(most)
+        return list(await connection.execute(chosen))
+
+
+async def passes_before(books: Books, before: tuple[Instant, str] | None, most: int) -> Sequence[Any]:
+    """Rows of keys and sessions, the newest first, with the roles and tenants that they have now. Raises
+    SQLAlchemyError."""
+    own, theirs = people.c.roles.label("own"), people.c.tenants.label("theirs")
+    chosen = select(passes, own, theirs).select_from(passes.outerjoin(people, passes.c.person == people.c.name))
+    if before is not None:
+        chosen = chosen.where(tuple_(passes.c.made, passes.c.id) < tuple_(*before))
+    async with books.ledger.read() as connection:
+        ordered = chosen.order_by(passes.c.made.desc(), passes.c.id.desc()).limit(most)
+        return list(await connection.execute(ordered))
 
 
 @cache
@@ -169,5 +190,6 @@ def _list(words: Sequence[str]) -> str:
     return msgspec.json.encode(list(words)).decode()
 
 
-def _read(text: str) -> tuple[str, ...]:
+def read_words(text: str) -> tuple[str, ...]:
+    """A list of roles or tenants as it is kept."""
     return msgspec.json.decode(text, type=tuple[str, ...])

@@ -10,23 +10,19 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import app
-from gateway.bookkeeping.acts import Act, write_down
 from gateway.bookkeeping.audit import audit
 from gateway.bookkeeping.erasure import Person, Refused, erase, hold
-from gateway.bookkeeping.evidence import Wanted, bundle
+from gateway.bookkeeping.evidence import Wanted, export
 from gateway.bookkeeping.keeper import Books
 from gateway.books import anchors_of, books_of
 from gateway.cli.terminal import Quit, add_config, read_config
 from gateway.config import Config
 from gateway.domain.clock import SystemClock, parse_instant
 from gateway.ledger.keyring import KeyringError, rotated
-from gateway.ledger.read import check, last_seq
+from gateway.ledger.read import check
 from gateway.ledger.verify import Report
 from gateway.store.keys import Keys
 from gateway.store.redis import Store
-
-ANCHORED_S = 15.0
-"""for so long an export waits for the role `ledger` to anchor what is in it"""
 
 Deed = Callable[[argparse.Namespace, Config, Books], Awaitable[int]]
 
@@ -121,26 +117,14 @@ def _tell(report: Report) -> None:
 async def _export(chosen: argparse.Namespace, config: Config, books: Books) -> int:
     if not (chosen.recipient or chosen.account or chosen.since):
         raise Quit("name --recipient, --account or --since: what the bundle is about")
-    clock, anchors = SystemClock(), anchors_of(config, books)
     wanted = Wanted(tenant=chosen.tenant, recipient=chosen.recipient, account=chosen.account, since=chosen.since,
                     until=chosen.until)  # fmt: skip
-    subject = await books.subjects.find("person", chosen.tenant, chosen.recipient) if chosen.recipient else None
-    act = Act(who=_who(), what="export", why=chosen.why, tenant=chosen.tenant, subject=subject.uid if subject else "")
-    before = await last_seq(books.ledger)
-    await write_down(books, act, clock.now())
-    end = asyncio.get_running_loop().time() + ANCHORED_S
-    while anchors.anchored() < before and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - another process
-        await asyncio.sleep(0.1)
-    data, count = await bundle(books, anchors, wanted, clock.now())
-    if not count:
+    made = await export(books, anchors_of(config, books), wanted, _who(), chosen.why, SystemClock())
+    if not made.entries:
         raise Quit("there is no entry of that name")
-    chosen.out.write_bytes(data)
-    late = (
-        ""
-        if anchors.anchored() >= before
-        else "; what is not anchored yet cannot be proven: is the role ledger running?"
-    )
-    print(f"{count} entries in {chosen.out}{late}")
+    chosen.out.write_bytes(made.data)
+    late = "" if made.anchored else "; what is not anchored yet cannot be proven: is the role ledger running?"
+    print(f"{made.entries} entries in {chosen.out}{late}")
     return 0
 
 

@@ -1,5 +1,7 @@
 """Accounts, sessions and keys in the ledger's database, beside the keys of the configuration."""
 
+from typing import Any
+
 from gateway.bookkeeping.acts import Act, write_down
 from gateway.bookkeeping.people import (
     Fresh,
@@ -8,12 +10,26 @@ from gateway.bookkeeping.people import (
     change_person,
     find_pass,
     issue,
+    passes_before,
+    people_after,
+    read_words,
     revoke,
     sign_in,
 )
-from gateway.domain.clock import DAY, Clock, format_instant
+from gateway.domain.clock import DAY, Clock, Instant, format_instant
 from gateway.front.behind import Behind, outage
-from gateway.web.api.access import ChangedPerson, NewKey, NewPerson, SignIn, Token
+from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.web.api.access import (
+    Account,
+    Accounts,
+    ChangedPerson,
+    KeyLine,
+    KeyLines,
+    NewKey,
+    NewPerson,
+    SignIn,
+    Token,
+)
 from gateway.web.api.principal import ApiKey, ConfiguredKeys, Principal
 
 
@@ -47,8 +63,8 @@ class HouseKeys:
 class HouseAccess:
     """Changes them, and writes down who did."""
 
-    def __init__(self, behind: Behind, clock: Clock) -> None:
-        self._behind, self.clock = behind, clock
+    def __init__(self, configured: ConfiguredKeys, behind: Behind, clock: Clock) -> None:
+        self._configured, self._behind, self.clock = configured, behind, clock
 
     async def sign_in(self, wanted: SignIn) -> Token | None:
         with outage():
@@ -79,6 +95,21 @@ class HouseAccess:
                 self._behind.ledger, name, self.clock.now(), roles=wanted.roles, disabled=wanted.disabled
             )
 
+    async def people(self, cursor: str | None, most: int) -> Accounts:
+        after = "" if cursor is None else read_cursor(cursor, str)
+        with outage():
+            rows = await people_after(self._behind.ledger, after, most + 1)
+        following = write_cursor(rows[most - 1].name) if len(rows) > most else None
+        return Accounts(people=[_account(row, self.clock.now()) for row in rows[:most]], next=following)
+
+    async def keys(self, cursor: str | None, most: int) -> KeyLines:
+        before = None if cursor is None else read_cursor(cursor, tuple[int, str])
+        with outage():
+            rows = await passes_before(self._behind.ledger, before, most + 1)
+        following = write_cursor((rows[most - 1].made, rows[most - 1].id)) if len(rows) > most else None
+        configured = [] if cursor is not None else [_configured(key) for key in self._configured.all()]
+        return KeyLines(keys=configured + [_key(row) for row in rows[:most]], next=following)
+
     async def add_key(self, who: Principal, wanted: NewKey) -> Token:
         with outage():
             now = self.clock.now()
@@ -100,3 +131,31 @@ class HouseAccess:
 def _token(fresh: Fresh) -> Token:
     expires = None if fresh.expires is None else format_instant(fresh.expires)
     return Token(id=fresh.id, token=fresh.token, expires_at=expires)
+
+
+def _account(row: Any, now: Instant) -> Account:
+    return Account(
+        name=row.name, roles=list(read_words(row.roles)), tenants=list(read_words(row.tenants)),
+        made_at=format_instant(row.made), disabled_at=_time(row.disabled),
+        locked_until=_time(row.locked if row.locked > now else None),
+    )  # fmt: skip
+
+
+def _key(row: Any) -> KeyLine:
+    roles, tenants = (row.roles, row.tenants) if row.person is None else (row.own or "[]", row.theirs or "[]")
+    return KeyLine(
+        id=row.id, person=row.person, roles=list(read_words(roles)), tenants=list(read_words(tenants)),
+        made_at=format_instant(row.made), made_by=row.made_by, expires_at=_time(row.expires),
+        used_at=format_instant(row.used), revoked_at=_time(row.revoked),
+    )  # fmt: skip
+
+
+def _configured(key: ApiKey) -> KeyLine:
+    return KeyLine(
+        id=key.id, person=None, roles=sorted(key.roles), tenants=sorted(key.tenants), made_at=None,
+        made_by="configuration", expires_at=None, used_at=None, revoked_at=None,
+    )  # fmt: skip
+
+
+def _time(at: Instant | None) -> str | None:
+    return None if at is None else format_instant(at)

@@ -1,14 +1,17 @@
 """Dead letters and switches as people handle them: every act is written down before it takes effect."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.bookkeeping.acts import Act, write_down
 from gateway.domain.clock import Clock
 from gateway.domain.command import Pause, parse_command
+from gateway.domain.contact import parse_contact
 from gateway.domain.errors import Fault
+from gateway.domain.reminder import Reminder, parse_reminder
 from gateway.front.behind import Behind, outage
 from gateway.store.deadletters import DeadLetters
-from gateway.web.api.deeds import Letter, Letters, Replay, Replayed, Switch
+from gateway.web.api.deeds import Chosen, Foreseen, Letter, Letters, Replay, Replayed, Switch
 from gateway.web.api.principal import Principal
 
 
@@ -47,6 +50,36 @@ class HouseDeeds:
                 else:
                     (done.replayed if answer else done.gone).append(name)
         return done
+
+    async def foresee(self, wanted: Chosen) -> Foreseen:
+        seen = Foreseen(readable=[], known=[], faulty={}, gone=[], refused={})
+        with outage():
+            for name in dict.fromkeys(wanted.ids):
+                letter = await self._letters.find(name)
+                if letter is None:
+                    seen.gone.append(name)
+                elif isinstance(fields := self._letters.originals(letter), Fault):
+                    seen.refused[name] = fields.message
+                elif isinstance(found := self._read(letter.stream, fields), Fault):
+                    seen.faulty[name] = found.sentence
+                else:
+                    known = isinstance(found, Reminder) and await self._knows(found)
+                    (seen.known if known else seen.readable).append(name)
+        return seen
+
+    def _read(self, stream: str, fields: Mapping[str, bytes]) -> object | Fault:
+        """The document as the line would read it; what providers report is not looked into."""
+        keys = self._behind.store.keys
+        if stream in keys.lanes.values():
+            return parse_reminder(fields.get("job", b""))
+        if stream == keys.contacts:
+            return parse_contact(fields.get("contact", b""))
+        return parse_command(fields.get("command", b"")) if stream == keys.commands else fields
+
+    async def _knows(self, job: Reminder) -> bool:
+        store = self._behind.store
+        client: Any = store.redis
+        return bool(await client.exists(store.keys.job(job.tenant, job.recipient.id, job.id)))
 
     async def switches(self) -> list[Switch]:
         with outage():

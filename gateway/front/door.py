@@ -6,17 +6,21 @@ from gateway.domain.clock import Clock
 from gateway.front.access import HouseAccess, HouseKeys
 from gateway.front.behind import Behind
 from gateway.front.deeds import HouseDeeds
+from gateway.front.desk import HouseDesk
+from gateway.front.evidence import HouseBundles
 from gateway.front.intake import Lookups, StoreIntake
 from gateway.front.oidc import Issuer
 from gateway.front.policies import HousePolicies
+from gateway.front.texts import CatalogTexts
 from gateway.front.views import LedgerViews
-from gateway.web.api import access, deeds, documents, policies, reminders, views
+from gateway.rendering.catalog import Catalog
+from gateway.web.api import access, deeds, desk, documents, evidence, policies, reminders, texts, views
 from gateway.web.api.principal import ApiKey, ConfiguredKeys
 from gateway.web.api.server import Api
 from gateway.web.api.stream import Stream
 
 
-def api(config: Config, behind: Behind, clock: Clock) -> Api:
+def api(config: Config, words: Catalog, behind: Behind, clock: Clock) -> Api:
     """The API of a configuration."""
     intake, seen = StoreIntake(behind), LedgerViews(behind, clock)
     configured = ConfiguredKeys(
@@ -26,7 +30,8 @@ def api(config: Config, behind: Behind, clock: Clock) -> Api:
     issuer = None if config.web.oidc is None else Issuer(config.web.oidc, clock)
     routes = [
         *documents.routes(intake), *reminders.routes(Lookups(behind, clock)), *views.routes(seen),
-        *deeds.routes(HouseDeeds(behind, clock), seen), *access.routes(HouseAccess(behind, clock)),
-        *policies.routes(law),
+        *deeds.routes(HouseDeeds(behind, clock), seen), *access.routes(HouseAccess(configured, behind, clock)),
+        *policies.routes(law), *desk.routes(HouseDesk(behind, clock, config.horizons.receipts)),
+        *texts.routes(CatalogTexts(words)), *evidence.routes(HouseBundles(behind, clock)),
     ]  # fmt: skip
     return Api(routes, HouseKeys(configured, behind, clock), intake, clock, Stream(seen), issuer)

@@ -131,6 +131,7 @@ facts = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("facts_at", "subject", "at"),
+    Index("facts_kind", "kind", "seq"),
 )  # fmt: skip
 """Fields of people's and households' files: contacts and states, also those that were dropped since (`gone`)."""
 

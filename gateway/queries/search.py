@@ -4,7 +4,6 @@ Lists go by the time of the last change, newest first, and on from a cursor that
 meanwhile moves nothing.
 """
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +16,10 @@ from gateway.domain.clock import Instant, format_instant
 from gateway.ledger.keyring import Sealer
 from gateway.ledger.tables import jobs, messages, tallies
 from gateway.pipeline.files import digest
-from gateway.store.keys import parse_member
+from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.store.keys import Member, parse_member
 
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
-_cursor: msgspec.json.Decoder[tuple[int, str]] = msgspec.json.Decoder(tuple[int, str])
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -71,23 +70,19 @@ class Page(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class BadCursor(ValueError):
-    """The cursor is none that was given."""
-
-
 async def search(
     books: Books, tenants: frozenset[str] | None, wanted: Filter, cursor: str | None, most: int
 ) -> Page:  # fmt: skip
     """A page of jobs of these tenants (None: of all). Raises BadCursor, SQLAlchemyError, KeyringError."""
     conditions = await _conditions(books, tenants, wanted)
     if cursor is not None:
-        conditions.append(tuple_(jobs.c.updated, jobs.c.job) < tuple_(*_read_cursor(cursor)))
+        conditions.append(tuple_(jobs.c.updated, jobs.c.job) < tuple_(*read_cursor(cursor, tuple[int, str])))
     chosen: Select[Any] = select(jobs).where(*conditions)
     chosen = chosen.order_by(jobs.c.updated.desc(), jobs.c.job.desc()).limit(most + 1)
     async with books.ledger.read() as connection:
         rows = list(await connection.execute(chosen))
     sealers = await books.subjects.sealers(row.subject for row in rows[:most])
-    following = _write_cursor(rows[most - 1].updated, rows[most - 1].job) if len(rows) > most else None
+    following = write_cursor((rows[most - 1].updated, rows[most - 1].job)) if len(rows) > most else None
     return Page(jobs=[row_of(row, sealers.get(row.subject)) for row in rows[:most]], next=following)
 
 
@@ -125,12 +120,17 @@ async def _tenants(books: Books, tenants: frozenset[str] | None) -> Sequence[str
         return list(await connection.scalars(select(tallies.c.tenant).distinct()))
 
 
+def member_of(row: Any, sealer: Sealer | None) -> Member | None:
+    """The names of a job's row, None once its person was erased."""
+    if sealer is None or row.sealed is None:
+        return None
+    held = _any.decode(sealer.open(bytes(row.sealed), "jobs", row.subject, row.job))
+    return parse_member(held["member"]) if held["member"] else None
+
+
 def row_of(row: Any, sealer: Sealer | None) -> JobRow:
     """A job's row as it is shown."""
-    member = None
-    if sealer is not None and row.sealed is not None:
-        held = _any.decode(sealer.open(bytes(row.sealed), "jobs", row.subject, row.job))
-        member = parse_member(held["member"]) if held["member"] else None
+    member = member_of(row, sealer)
     return JobRow(
         job=row.job, id=member.job if member else None, tenant=row.tenant,
         recipient_id=member.recipient if member else None, account=member.account if member else None,
@@ -138,17 +138,6 @@ def row_of(row: Any, sealer: Sealer | None) -> JobRow:
         jurisdiction=row.jurisdiction, reason=row.reason, rule=row.rule, policy=row.policy, until=_time(row.until),
         accepted_at=format_instant(row.accepted), updated_at=format_instant(row.updated),
     )  # fmt: skip
-
-
-def _write_cursor(updated: Instant, job: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((updated, job))).decode()
-
-
-def _read_cursor(text: str) -> tuple[int, str]:
-    try:
-        return _cursor.decode(base64.urlsafe_b64decode(text))
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise BadCursor from error
 
 
 def _time(at: Instant | None) -> str | None:

@@ -43,17 +43,22 @@ class DeadLetters:
 
     async def replay(self, letter: DeadLetter) -> bool | Fault:
         """Puts it back on its stream; False if somebody else did, a Fault if it cannot be."""
+        fields = self.originals(letter)
+        if isinstance(fields, Fault):
+            return fields
+        arguments = [letter.id, *(part for field in fields.items() for part in field)]
+        return bool(await self._replay(keys=[self._keys.dead, letter.stream], args=arguments))
+
+    def originals(self, letter: DeadLetter) -> dict[str, bytes] | Fault:
+        """The fields as they stood on the stream, or why it cannot be put back."""
         if letter.stream not in self._keys.inbound:
             return Fault(letter.id, f"{letter.stream or 'its stream'} is none of the inbound streams")
-        arguments: list[str | bytes] = [letter.id]
-        for name, value in letter.fields.items():
-            original = _original(value)
-            if original is None:
-                return Fault(letter.id, f"the field {name} was cut when it was put aside; send the original again")
-            arguments += (name, original)
-        if len(arguments) == 1:
-            return Fault(letter.id, "holds no fields to put back")
-        return bool(await self._replay(keys=[self._keys.dead, letter.stream], args=arguments))
+        found = {name: _original(value) for name, value in letter.fields.items()}
+        if cut := [name for name, value in found.items() if value is None]:
+            return Fault(letter.id, f"the field {cut[0]} was cut when it was put aside; send the original again")
+        return {name: value for name, value in found.items() if value is not None} or Fault(
+            letter.id, "holds no fields to put back"
+        )
 
     async def drop(self, letter: DeadLetter) -> bool:
         """Deletes it; False if it was not there any more."""

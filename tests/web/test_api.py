@@ -17,6 +17,7 @@ from gateway.config import Config, Key, load
 from gateway.domain.clock import SystemClock
 from gateway.front.behind import Behind
 from gateway.front.door import api
+from gateway.rendering.catalog import Catalog
 from gateway.web.api.principal import ROLES, ApiKey, ConfiguredKeys, Denied, authenticate
 from gateway.web.api.server import Api
 from gateway.web.ops import Health
@@ -24,14 +25,15 @@ from gateway.web.server import application
 
 SECRET = "s3cret"
 DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
-NAMES = {"tenant": "own", "recipient_id": "p", "id": "j", "seq": "1", "name": "n"}
+NAMES = {"tenant": "own", "recipient_id": "p", "id": "j", "seq": "1", "name": "n", "reference": "r"}
 
 
 def configured(*keys: Key) -> Api:
     config = load(None, {})
     assert isinstance(config, Config)
     web = msgspec.structs.replace(config.web, keys=keys)
-    return api(msgspec.structs.replace(config, web=web), Behind(), SystemClock())
+    words = Catalog.load(config.templates, config.defaults.locale)
+    return api(msgspec.structs.replace(config, web=web), words, Behind(), SystemClock())
 
 
 def key(role: str, name: str | None = None, tenants: tuple[str, ...] = ("*",)) -> Key:

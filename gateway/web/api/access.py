@@ -5,6 +5,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta, Struct
 
 from gateway.web.api.body import read
+from gateway.web.api.paging import Paged, page
 from gateway.web.api.principal import ROLES, Principal, Role
 from gateway.web.api.route import Answer, Call, Route, refused
 
@@ -67,6 +68,46 @@ class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
 
 
+class Account(Struct, frozen=True, kw_only=True):
+    """An account as administrators see it; `locked_until` after passwords that were wrong."""
+
+    name: str
+    roles: list[str]
+    tenants: list[str]
+    made_at: str
+    disabled_at: str | None
+    locked_until: str | None
+
+
+class Accounts(Struct, frozen=True, kw_only=True):
+    """`next` is the cursor of the following page, null on the last one."""
+
+    people: list[Account]
+    next: str | None
+
+
+class KeyLine(Struct, frozen=True, kw_only=True):
+    """A key of a system, or the session of a `person`, whose roles and tenants are those of the account. `made_by` is
+    `configuration` for a key of the file, of which nobody knows when it was made or used."""
+
+    id: str
+    person: str | None
+    roles: list[str]
+    tenants: list[str]
+    made_at: str | None
+    made_by: str
+    expires_at: str | None
+    used_at: str | None
+    revoked_at: str | None
+
+
+class KeyLines(Struct, frozen=True, kw_only=True):
+    """`next` is the cursor of the following page, null on the last one."""
+
+    keys: list[KeyLine]
+    next: str | None
+
+
 class Access(Protocol):
     """Who keeps accounts and keys. Every method raises ConnectionError where the ledger cannot be had."""
 
@@ -81,6 +122,12 @@ class Access(Protocol):
 
     async def change_person(self, who: Principal, name: str, wanted: ChangedPerson) -> bool:
         """False if nobody bears the name."""
+
+    async def people(self, cursor: str | None, most: int) -> Accounts:
+        """A page of the accounts, by name. Raises BadCursor."""
+
+    async def keys(self, cursor: str | None, most: int) -> KeyLines:
+        """A page of keys and sessions, the newest first; those of the configuration on the first. Raises BadCursor."""
 
     async def add_key(self, who: Principal, wanted: NewKey) -> Token:
         """A new key."""
@@ -158,8 +205,22 @@ def _accounts(access: Access) -> list[Route]:
             return refused(404, "Not Found", "there is no such key, or it was revoked before")
         return Answer(status=204)
 
+    async def people(call: Call) -> Answer:
+        return await page(access.people(call.query.cursor, call.query.limit))
+
+    async def keys(call: Call) -> Answer:
+        return await page(access.keys(call.query.cursor, call.query.limit))
+
     bad = (400, 413, 415, 503)
     return [
+        Route(
+            method="GET", path="/v1/people", name="list_people", summary="The accounts of people of the house",
+            roles=ADMIN | {"auditor"}, act=people, answers={200: Accounts}, problems=(503,), query=Paged,
+        ),
+        Route(
+            method="GET", path="/v1/keys", name="list_keys", summary="Keys and sessions, with when each was used last",
+            roles=ADMIN | {"auditor"}, act=keys, answers={200: KeyLines}, problems=(503,), query=Paged,
+        ),
         Route(
             method="POST", path="/v1/people", name="add_person", summary="Makes an account", roles=ADMIN,
             act=add_person, body=NewPerson, answers={204: None}, problems=(*bad, 409),

@@ -55,11 +55,34 @@ class Replayed(Struct, frozen=True, kw_only=True):
     refused: dict[str, str]
 
 
+class Chosen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Dead letters by their ids."""
+
+    ids: Annotated[
+        list[Annotated[str, Meta(pattern=r"^\d{1,18}-\d{1,18}$")]], Meta(min_length=1, max_length=MOST_REPLAYED)
+    ]
+
+
+class Foreseen(Struct, frozen=True, kw_only=True):
+    """What would become of them: `readable` would be taken in now and judged like new ones, `known` are jobs that the
+    store knows already and that nothing would follow, `faulty` would come back, each with its fault, `gone` are not
+    there any more, `refused` cannot be put back, each with why."""
+
+    readable: list[str]
+    known: list[str]
+    faulty: dict[str, str]
+    gone: list[str]
+    refused: dict[str, str]
+
+
 class Deeds(Protocol):
     """Who does it. Every method raises ConnectionError where store or ledger cannot be had."""
 
     async def letters(self, most: int) -> Letters:
         """The oldest dead letters."""
+
+    async def foresee(self, wanted: Chosen) -> Foreseen:
+        """What a replay would do; changes nothing."""
 
     async def replay(self, who: Principal, wanted: Replay) -> Replayed:
         """Puts dead letters back, and writes down who did."""
@@ -92,6 +115,12 @@ def routes(deeds: Deeds, views: Views) -> list[Route]:
             else Answer(status=200, body=await deeds.replay(call.principal, wanted))
         )
 
+    async def foresee(call: Call) -> Answer:
+        if EVERY_TENANT not in call.principal.tenants:
+            return _OF_ALL
+        wanted = read(call.body, Chosen)
+        return wanted if isinstance(wanted, Answer) else Answer(status=200, body=await deeds.foresee(wanted))
+
     async def switches(call: Call) -> Answer:
         found = await deeds.switches()
         seen = [one for one in found if one.tenant is None or call.principal.may_see(one.tenant)]
@@ -118,6 +147,11 @@ def routes(deeds: Deeds, views: Views) -> list[Route]:
             method="POST", path="/v1/dead-letters/replay", name="replay_dead_letters",
             summary="Puts dead letters back on the streams they came from", roles=frozenset({"ops"}), act=replay,
             body=Replay, answers={200: Replayed}, problems=bad,
+        ),
+        Route(
+            method="POST", path="/v1/dead-letters/preview", name="preview_replay",
+            summary="What a replay would do; changes nothing", roles=frozenset({"ops"}), act=foresee, body=Chosen,
+            answers={200: Foreseen}, problems=bad,
         ),
         Route(
             method="GET", path="/v1/switches", name="read_switches", summary="The pauses in force",

@@ -11,6 +11,7 @@ from gateway.web.api.route import Problem, Route
 from gateway.web.problem import MEDIA_TYPE
 
 VERSION = "3.1.0"
+ZIP = "application/zip"
 _REF = "#/components/schemas/{name}"
 NAME = {"type": "string", "minLength": 1, "maxLength": 128}
 
@@ -44,7 +45,7 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
 
 
 def _kinds(route: Route) -> list[Any]:
-    return [kind for kind in (route.body, *route.answers.values()) if kind is not None]
+    return [kind for kind in (route.body, *route.answers.values()) if kind not in (None, bytes)]
 
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +108,9 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _success(status: int, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    if kind is not None:
+    if kind is bytes:
+        told["content"] = {ZIP: {}}
+    elif kind is not None:
         told["content"] = {"application/json": {"schema": schemas[repr(kind)]}}
     return told
 

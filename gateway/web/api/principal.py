@@ -79,6 +79,10 @@ class ConfiguredKeys:
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._keys = {key.id: key for key in keys}
 
+    def all(self) -> list[ApiKey]:
+        """In the order of the file."""
+        return list(self._keys.values())
+
     async def empty(self) -> bool:
         return not self._keys
 

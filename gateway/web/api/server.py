@@ -14,7 +14,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from gateway.domain.clock import Clock
-from gateway.web.api.openapi import describe
+from gateway.web.api.openapi import ZIP, describe
 from gateway.web.api.ports import Intake, Remembered
 from gateway.web.api.principal import ANYBODY, Denied, Issuer, KeyBook, Principal, authenticate
 from gateway.web.api.route import Answer, Call, FaultAt, Problem, Route, refused
@@ -204,4 +204,6 @@ def _denied(why: Denied) -> Answer:
 def _response(answer: Answer) -> web.Response:
     kind = MEDIA_TYPE if isinstance(answer.body, Problem) else "application/json"
     body = None if answer.body is None else _encode(answer.body)
+    if isinstance(answer.body, bytes):
+        kind, body = ZIP, answer.body
     return web.Response(status=answer.status, body=body, headers={**HEADERS, **answer.headers}, content_type=kind)

@@ -9,10 +9,11 @@ from gateway.queries.backlog import Backlog, ProviderFigures
 from gateway.queries.calendar import Calendar
 from gateway.queries.chain import Proof, SignedHead
 from gateway.queries.overview import Overview
-from gateway.queries.search import BadCursor, Filter, Page
+from gateway.queries.search import Filter, Page
 from gateway.queries.state import ReminderState
+from gateway.web.api.paging import Paged, page, wrong
 from gateway.web.api.principal import EVERY_TENANT, Principal, Role
-from gateway.web.api.route import Answer, Call, FaultAt, Nothing, Route, refused
+from gateway.web.api.route import Answer, Call, Nothing, Route, refused
 
 READERS: frozenset[Role] = frozenset({"ops", "compliance", "auditor", "admin"})
 SEES_PEOPLE: frozenset[Role] = frozenset({"ops", "compliance", "auditor"})
@@ -26,8 +27,8 @@ class Days(Struct, frozen=True):
     days: Annotated[int, Meta(ge=1, le=36_500)] = 1
 
 
-class Search(Struct, frozen=True):
-    """All that are given must agree; `cursor` is the `next` of the page before."""
+class Search(Paged, frozen=True):
+    """All that are given must agree."""
 
     job_id: Word = None
     recipient_id: Word = None
@@ -41,8 +42,6 @@ class Search(Struct, frozen=True):
     provider: Word = None
     template: Word = None
     jurisdiction: Word = None
-    cursor: Annotated[str, Meta(max_length=512)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
 class Between(Struct, frozen=True, rename={"first": "from", "last": "to"}):
@@ -145,12 +144,7 @@ def _people(views: Views) -> list[Route]:
     async def search(call: Call) -> Answer:
         asked = call.query
         wanted = Filter(**{name: getattr(asked, name) for name in Filter.__struct_fields__})
-        try:
-            return Answer(
-                status=200, body=await views.search(tenants_of(call.principal), wanted, asked.cursor, asked.limit)
-            )
-        except BadCursor:
-            return _wrong("cursor", "is none that was given; begin without one")
+        return await page(views.search(tenants_of(call.principal), wanted, asked.cursor, asked.limit))
 
     async def timeline(call: Call) -> Answer:
         tenant, recipient, job = (call.path[name] for name in ("tenant", "recipient_id", "id"))
@@ -166,7 +160,7 @@ def _people(views: Views) -> list[Route]:
             first = 0 if call.query.first is None else parse_instant(call.query.first)
             last = 1 << 62 if call.query.last is None else parse_instant(call.query.last)
         except ValueError as error:
-            return _wrong("from", str(error))
+            return wrong("from", str(error))
         return _found(await views.calendar(tenant, recipient, first, last))
 
     return [
@@ -193,7 +187,7 @@ def _chain(views: Views) -> list[Route]:
 
     async def proof(call: Call) -> Answer:
         if not call.path["seq"].isdecimal() or len(call.path["seq"]) > 18:
-            return _wrong("seq", "is no number of an entry")
+            return wrong("seq", "is no number of an entry")
         return _found(await views.proof(int(call.path["seq"]), tenants_of(call.principal)))
 
     return [
@@ -216,8 +210,3 @@ def tenants_of(principal: Principal) -> frozenset[str] | None:
 
 def _found(body: Any) -> Answer:
     return refused(404, "Not Found", "there is nothing of that name") if body is None else Answer(status=200, body=body)
-
-
-def _wrong(name: str, message: str) -> Answer:
-    detail = "a parameter of the address is wrong"
-    return refused(422, "Unprocessable Content", detail, [FaultAt(index=0, field=name, message=message)])
