@@ -18,7 +18,7 @@ from gateway.bookkeeping.people import (
 )
 from gateway.domain.clock import DAY, Clock, Instant, format_instant
 from gateway.front.behind import Behind, outage
-from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.queries.cursor import Name, Number, read_cursor, write_cursor
 from gateway.web.api.access import (
     Account,
     Accounts,
@@ -96,14 +96,14 @@ class HouseAccess:
             )
 
     async def people(self, cursor: str | None, most: int) -> Accounts:
-        after = "" if cursor is None else read_cursor(cursor, str)
+        after = "" if cursor is None else read_cursor(cursor, Name)
         with outage():
             rows = await people_after(self._behind.ledger, after, most + 1)
         following = write_cursor(rows[most - 1].name) if len(rows) > most else None
         return Accounts(people=[_account(row, self.clock.now()) for row in rows[:most]], next=following)
 
     async def keys(self, cursor: str | None, most: int) -> KeyLines:
-        before = None if cursor is None else read_cursor(cursor, tuple[int, str])
+        before = None if cursor is None else read_cursor(cursor, tuple[Number, Name])
         with outage():
             rows = await passes_before(self._behind.ledger, before, most + 1)
         following = write_cursor((rows[most - 1].made, rows[most - 1].id)) if len(rows) > most else None

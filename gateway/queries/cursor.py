@@ -1,11 +1,15 @@
 """Where a list goes on: the order of the last row seen, as one word that means nothing to whoever carries it."""
 
 import base64
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 T = TypeVar("T")
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Name = Annotated[str, Meta(pattern=r"^[^\x00]*$")]
+"""What the place of a row is made of; more than these no database could be asked for."""
 
 
 class BadCursor(ValueError):
@@ -18,7 +22,7 @@ def write_cursor(place: object) -> str:
 
 
 def read_cursor(text: str, kind: type[T]) -> T:
-    """The place of a word. Raises BadCursor."""
+    """The place of a word, as a `kind` of Number, Name and bytes. Raises BadCursor."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
     except (ValueError, msgspec.MsgspecError) as error:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import format_instant
 from gateway.ledger.tables import acts
-from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.queries.cursor import Number, read_cursor, write_cursor
 
 _body = msgspec.json.Decoder(dict[str, Any])
 
@@ -38,7 +38,7 @@ async def deeds(books: Books, tenants: frozenset[str] | None, cursor: str | None
     """A page of what was done about people of these tenants, None: of everything. Raises BadCursor, SQLAlchemyError."""
     wanted: list[ColumnElement[bool]] = [] if tenants is None else [acts.c.tenant.in_(sorted(tenants))]
     if cursor is not None:
-        wanted.append(acts.c.id < read_cursor(cursor, int))
+        wanted.append(acts.c.id < read_cursor(cursor, Number))
     async with books.ledger.read() as connection:
         rows = list(await connection.execute(select(acts).where(*wanted).order_by(acts.c.id.desc()).limit(most + 1)))
     return Deeds(

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, select, tuple_
 from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import format_instant
 from gateway.ledger.tables import jobs, messages
-from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.queries.cursor import Name, Number, read_cursor, write_cursor
 from gateway.queries.search import member_of
 
 
@@ -42,7 +42,7 @@ async def doubts(
     if tenants is not None:
         wanted.append(messages.c.tenant.in_(sorted(tenants)))
     if cursor is not None:
-        wanted.append(tuple_(messages.c.at, messages.c.reference) > tuple_(*read_cursor(cursor, tuple[int, str])))
+        wanted.append(tuple_(messages.c.at, messages.c.reference) > tuple_(*read_cursor(cursor, tuple[Number, Name])))
     chosen = select(messages, jobs.c.sealed).join(jobs, messages.c.job == jobs.c.job).where(*wanted)
     async with books.ledger.read() as connection:
         ordered = chosen.order_by(messages.c.at, messages.c.reference).limit(most + 1)

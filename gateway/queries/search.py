@@ -16,7 +16,7 @@ from gateway.domain.clock import Instant, format_instant
 from gateway.ledger.keyring import Sealer
 from gateway.ledger.tables import jobs, messages, tallies
 from gateway.pipeline.files import digest
-from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.queries.cursor import Name, Number, read_cursor, write_cursor
 from gateway.store.keys import Member, parse_member
 
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -76,7 +76,7 @@ async def search(
     """A page of jobs of these tenants (None: of all). Raises BadCursor, SQLAlchemyError, KeyringError."""
     conditions = await _conditions(books, tenants, wanted)
     if cursor is not None:
-        conditions.append(tuple_(jobs.c.updated, jobs.c.job) < tuple_(*read_cursor(cursor, tuple[int, str])))
+        conditions.append(tuple_(jobs.c.updated, jobs.c.job) < tuple_(*read_cursor(cursor, tuple[Number, Name])))
     chosen: Select[Any] = select(jobs).where(*conditions)
     chosen = chosen.order_by(jobs.c.updated.desc(), jobs.c.job.desc()).limit(most + 1)
     async with books.ledger.read() as connection:

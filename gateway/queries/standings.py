@@ -10,7 +10,7 @@ from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import format_instant
 from gateway.ledger.tables import entries, facts
 from gateway.policy.facts import State
-from gateway.queries.cursor import read_cursor, write_cursor
+from gateway.queries.cursor import Name, Number, read_cursor, write_cursor
 
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _state = msgspec.json.Decoder(State)
@@ -50,7 +50,7 @@ async def standings(
     if state is not None:
         wanted.append(facts.c.event == state)
     if cursor is not None:
-        seq, subject, name = read_cursor(cursor, tuple[int, str, bytes])
+        seq, subject, name = read_cursor(cursor, tuple[Number, Name, bytes])
         wanted.append(tuple_(facts.c.seq, facts.c.subject, facts.c.name) < tuple_(seq, subject, name))
     chosen = select(facts, entries.c.tenant).join(entries, facts.c.seq == entries.c.seq).where(*wanted)
     chosen = chosen.order_by(facts.c.seq.desc(), facts.c.subject.desc(), facts.c.name.desc()).limit(most + 1)

@@ -1,5 +1,6 @@
 """What a house's people find on their desk: sends in doubt, who said stop, what was done, texts, evidence, keys."""
 
+import base64
 import io
 import json
 import sqlite3
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.stories.test_api import answering, free_port
-from tests.stories.test_api_views import KEYS, SECRET, Desk
+from tests.stories.test_api_views import KEYS, ROLES, SECRET, Desk
 from tests.stories.test_evidence import audited
 from tests.stories.test_ledger import caught_up
 from tests.stories.world import World, reminder
@@ -25,7 +26,8 @@ WHY = {"reason": "the provider's list of today"}
 async def desk(world: World) -> AsyncIterator[Desk]:
     port = free_port()
     ledger = {"url": f"sqlite:///{world.folder}/ledger.db", "anchor_every": "1s"}
-    world.configure(web={"port": port, "keys": KEYS}, ledger=ledger)
+    everything = {**KEYS[0], "id": "all", "roles": [*ROLES], "tenants": ["*"]}
+    world.configure(web={"port": port, "keys": [*KEYS, everything]}, ledger=ledger)
     async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
         await answering(session, port)
         yield Desk(world, f"http://127.0.0.1:{port}", session)
@@ -191,10 +193,23 @@ async def test_accounts_and_keys_are_listed_without_their_secrets(desk: Desk) ->
     listed = await pages(desk, "/v1/people", "people", "admin")
     assert [[one["name"] for one in page] for page in listed] == [["ann", "bob", "cleo"], ["dan"]]
     keys = [key for page in await pages(desk, "/v1/keys", "keys", "admin") for key in page]
-    assert {key["id"] for key in keys} == {*(key["id"] for key in KEYS), made["id"]}
+    assert {key["id"] for key in keys} == {*(key["id"] for key in KEYS), "all", made["id"]}
     [fresh] = [key for key in keys if key["id"] == made["id"]]
     assert (fresh["made_by"], fresh["roles"], fresh["revoked_at"]) == ("admin", ["producer"], None)
     told = json.dumps([listed, keys])
     assert "argon2" not in told
     assert made["token"].partition(".")[2] not in told
     assert (await desk.ask("/v1/keys", "ops"))[0] == 403
+
+
+LISTS = ("/v1/messages", "/v1/in-doubt", "/v1/states", "/v1/acts", "/v1/people", "/v1/keys")
+FORGED = ("9" * 30, -1, 1 << 63, "a\0b", [1 << 63, "a"], [1, "\0"], [1, "a", "!"], [1 << 64, "a", "QQ=="], None, {}, [])
+
+
+async def test_a_forged_cursor_is_a_mistake_of_whoever_sends_it(desk: Desk) -> None:
+    for path in LISTS:
+        for place in FORGED:
+            cursor = base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+            status, told = await desk.ask(f"{path}?cursor={cursor}", "all")
+            if (path, place) != ("/v1/people", "9" * 30):  # which might be somebody's name
+                assert (status, told["errors"][0]["field"]) == (422, "cursor"), (path, place)

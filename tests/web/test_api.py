@@ -176,3 +176,12 @@ async def test_a_method_that_is_not_known_says_which_are(client: aiohttp.ClientS
     answer = await client.delete("/v1/reminders", headers=bearer("producer"))
     assert answer.status == 405
     assert answer.headers["Allow"] == "POST"
+
+
+async def test_whatever_can_be_got_has_a_head(client: Any) -> None:
+    for route in GUARDED:
+        if route.method == "GET":
+            path, headers = route.path.format(**NAMES), bearer(min(route.roles))
+            whole, head = [await client.request(method, path, headers=headers) for method in ("GET", "HEAD")]
+            assert (head.status, head.content_type) == (whole.status, whole.content_type)
+            assert await head.read() == b""

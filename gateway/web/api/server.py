@@ -45,7 +45,10 @@ class Api:
     def add_to(self, app: web.Application) -> None:
         """Adds every route to an application, and what describes them."""
         for route in self.routes:
-            app.router.add_route(route.method, _pattern(route.path), self._handler(route))
+            handler = self._handler(route)
+            app.router.add_route(route.method, _pattern(route.path), handler)
+            if route.method == "GET":  # RFC 9110, 9.1
+                app.router.add_route("HEAD", _pattern(route.path), handler)
         description = _encode(describe(self.routes, version("collections-notification-gateway")))
 
         async def tell(_request: web.Request) -> web.Response:
@@ -186,7 +189,8 @@ def _query(kind: type[Struct], request: web.Request) -> Struct | Answer:
     try:
         return msgspec.convert(dict(request.query), kind, strict=False)
     except msgspec.ValidationError as error:
-        return _bad_query("", str(error))
+        message, _, place = str(error).partition(" - at `$.")
+        return _bad_query(place.rstrip("`"), message)
 
 
 def _bad_query(name: str, message: str) -> Answer:
