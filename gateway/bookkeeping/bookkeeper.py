@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import redis.asyncio as redis
 import structlog
@@ -19,6 +20,7 @@ from gateway.ledger.keyring import KeyringError
 from gateway.ledger.tables import tallies
 from gateway.store import journal
 from gateway.store.redis import Store, StoreError
+from gateway.store.tasks import end
 
 MOST = 200
 """batches of the journal in one transaction"""
@@ -54,21 +56,28 @@ class Bookkeeper:
 
     async def run(self) -> None:
         """Until stopped; at the end what was written up to then is taken in, as far as the store answers."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._follow()
+        finally:
+            await end(watching)
+        await self._last()
+
+    async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
-        measured, tidied = 0.0, loop.time() - TIDY_S
+        counted, tidied = 0.0, loop.time() - TIDY_S
         await self._begin()
         while not self._stopping:
             try:
                 busy = await self._turn()
-                if loop.time() - measured > MEASURE_S or not busy:
-                    await self._measure()
-                    measured = loop.time()
+                if loop.time() - counted > MEASURE_S or not busy:
+                    await self._count()
+                    counted = loop.time()
                 if loop.time() > tidied + TIDY_S:
                     await let_go(self.books, self.most, self.clock.now())
                     tidied = loop.time()
             except (StoreError, SQLAlchemyError, KeyringError, OSError) as error:
                 await self._trouble(error)
-        await self._last()
 
     async def _begin(self) -> None:
         while not self._stopping:
@@ -113,14 +122,20 @@ class Bookkeeper:
         self.troubled = gate.value
         await asyncio.sleep(TROUBLE_S)
 
-    async def _measure(self) -> None:
+    async def _watch(self) -> None:
+        """How far behind the ledger is: told above all while it cannot be written, so by whoever does not write it."""
+        while True:
+            with suppress(StoreError, OSError):
+                length = await self.store.redis.xlen(self.store.keys.journal)
+                oldest = await journal.first(self.store.redis, self.store.keys)
+                now = self.clock.now()
+                self._lag.set(length)
+                self._age.set(0 if oldest is None else max(0, now - journal.place(oldest)[0]) / 1000)
+                self._anchored.set(self.anchors.age_s(now))
+            await asyncio.sleep(MEASURE_S)
+
+    async def _count(self) -> None:
         await publish_approved(self.books, self.store)
-        length = await self.store.redis.xlen(self.store.keys.journal)
-        oldest = await journal.first(self.store.redis, self.store.keys)
-        now = self.clock.now()
-        self._lag.set(length)
-        self._age.set(0 if oldest is None else max(0, now - journal.place(oldest)[0]) / 1000)
-        self._anchored.set(self.anchors.age_s(now))
         async with self.books.ledger.read() as connection:
             sums = select(tallies.c.status, func.sum(tallies.c.n)).group_by(tallies.c.status)
             for status, n in await connection.execute(sums):

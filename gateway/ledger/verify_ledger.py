@@ -8,7 +8,7 @@ LEDGER is a SQLite file (opened read-only) or a file of JSON lines, one entry ea
 hexadecimal; BUNDLE is what `gateway ledger export` wrote. `head.json` is looked for beside each file of anchors. The
 key is the file `ledger-public-key.txt`; take it from a place that whoever keeps the ledger cannot write to. Exit status
 0: all is as it was written; 1: it is not, with one line for each finding, the number of the first entry in front; 2:
-wrong usage.
+wrong usage, or what was given cannot be read at all.
 
 It is written apart from the gateway's own check, from the description in `docs/ledger.md` alone.
 """
@@ -21,6 +21,7 @@ import pathlib
 import sqlite3
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -288,13 +289,15 @@ def walk(rows: Iterable[Row], ends: dict[int, Row], heads: list[Row], say: Say) 
 def check_bundle(archive: zipfile.ZipFile, key: bytes) -> "tuple[list[tuple[int, str]], int]":
     """Every finding in a bundle of evidence, and how many entries it holds."""
     found: list[tuple[int, str]] = []
+    names = archive.namelist()
+    found += [(0, f"{name} stands twice in the archive") for name in sorted(set(names)) if names.count(name) > 1]
     manifest = json.loads(archive.read("manifest.json"))
     rest = {name: value for name, value in manifest.items() if name != "sig"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     if not is_signed(key, bytes.fromhex(manifest["sig"]), text):
         found.append((0, "the manifest is not signed by the key"))
-    for name in sorted(set(archive.namelist()) - {"manifest.json"} | set(manifest["files"])):
-        held = sha(archive.read(name)).hexdigest() if name in archive.namelist() else None
+    for name in sorted(set(names) - {"manifest.json"} | set(manifest["files"])):
+        held = sha(archive.read(name)).hexdigest() if name in names else None
         if held != manifest["files"].get(name):
             found.append((0, f"{name} is not the file that was signed"))
     rows = {row["seq"]: row for row in map(json.loads, archive.read("entries.jsonl").splitlines())}
@@ -330,12 +333,33 @@ def check_member(row: Row, proof: "Row | None", words: "str | None", key: bytes)
         yield f"entry {seq} does not belong to its anchor"
 
 
+UNREADABLE = zipfile.BadZipFile, zlib.error, sqlite3.Error, EOFError, NotImplementedError
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verifies a ledger of the collections notification gateway.")
     parser.add_argument("ledger", type=pathlib.Path)
     parser.add_argument("--anchors", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--key", type=pathlib.Path, required=True)
     chosen = parser.parse_args()
+    try:
+        found, count = verified(parser, chosen)
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, *UNREADABLE) as error:
+        parser.error(
+            f"what was given cannot be read as a ledger, bundle, anchors or key: {type(error).__name__}: {error}"
+        )
+    for seq, text in found:
+        print(f"{seq}: {text}")
+    print(f"{count} entries, {len(found)} findings")
+    return 1 if found else 0
+
+
+def verified(
+    parser: argparse.ArgumentParser, chosen: argparse.Namespace
+) -> "tuple[list[tuple[int, str]], int]":  # fmt: skip
+    """What the command line names, whatever it is. Raises what reading it may raise."""
     key = base64.b64decode(chosen.key.read_text(encoding="ascii"))
     with chosen.ledger.open("rb") as file:
         start = file.read(16)
@@ -352,10 +376,7 @@ def main() -> int:
         link.close()
     else:
         found, count = check(line_rows(chosen.ledger), places, key)
-    for seq, text in found:
-        print(f"{seq}: {text}")
-    print(f"{count} entries, {len(found)} findings")
-    return 1 if found else 0
+    return found, count
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from gateway.bookkeeping.retention import let_go
@@ -237,3 +238,32 @@ async def test_keys_of_the_house_are_changed_and_everything_opens_as_before(worl
         trail = await trail_of(books, "default", "p", "j")
         assert trail is not None
         assert trail.lines[0].secret["said"]["to"] == PHONE
+
+
+async def test_what_cannot_be_verified_is_told_in_a_line(world: World) -> None:
+    await lived(world)
+    bundle, key = await exported(world, "--recipient", "p"), world.folder / "ledger-public-key.txt"
+    broken = world.folder / "broken.zip"
+    members = {name: zipfile.ZipFile(bundle).read(name) for name in zipfile.ZipFile(bundle).namelist()}
+    no_manifest = {name: data for name, data in members.items() if name != "manifest.json"}
+    for given in (b"", b"PK\x03\x04 and no more", zipped(no_manifest), zipped({**members, "manifest.json": b"{}"})):
+        broken.write_bytes(given)
+        status, said = audited(broken, key)
+        assert (status, "Traceback" in said) == (2, False), said
+        assert said.splitlines()[-1].startswith("verify_ledger.py: error: ")
+    broken.write_bytes(bundle.read_bytes())
+    with zipfile.ZipFile(broken, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("statement.html", members["statement.html"])
+    status, said = audited(broken, key)
+    assert (status, "statement.html stands twice in the archive" in said) == (1, True)
+    for missing in (bundle.with_name("none.zip"), bundle):
+        status, said = audited(missing, key if missing != bundle else bundle.with_name("none.txt"))
+        assert (status, "No such file or directory" in said, "Traceback" in said) == (2, True, False)
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()

@@ -9,7 +9,7 @@ import re
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,37 @@ async def test_a_stopped_ledger_delays_nobody_and_misses_nothing(world: World) -
             await caught_up(world)
     now = await standing(world)
     assert now.books.standing == {"delivered": len(jobs)}
+
+
+async def test_a_ledger_that_cannot_be_written_tells_how_far_behind_it_is_and_delays_nobody(world: World) -> None:
+    port = free_port()
+    configured(world, web={"port": port})
+    async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await world.put(reminder("before"))
+        await world.receipts.ended("before")
+        await caught_up(world)
+        with contextlib.closing(sqlite3.connect(world.folder / "ledger.db", isolation_level=None)) as other:
+            other.execute("begin immediate")
+            await world.put(*[reminder(f"j{n}") for n in range(20)])
+            await world.receipts.ended(*[f"j{n}" for n in range(20)])
+            await behind(session, port, lambda entries, seconds: entries > 0 and seconds > 1)
+            other.execute("rollback")
+        await caught_up(world)
+        await behind(session, port, lambda entries, seconds: entries == seconds == 0)
+    async with opened(world) as books:
+        assert (await audit(books)) == []
+
+
+async def behind(session: aiohttp.ClientSession, port: int, wanted: Callable[[float, float], bool]) -> None:
+    """Until the metrics say so."""
+    async with asyncio.timeout(20):
+        while True:
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                lines = dict(line.rsplit(" ", 1) for line in (await answer.text()).splitlines() if line[0] != "#")
+            names = "gateway_ledger_lag_entries", "gateway_ledger_lag_seconds"
+            if wanted(*[float(lines[name]) for name in names]):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def test_what_was_said_to_whom_is_there_and_nowhere_in_the_clear(world: World) -> None:
