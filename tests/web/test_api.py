@@ -185,3 +185,18 @@ async def test_whatever_can_be_got_has_a_head(client: Any) -> None:
             whole, head = [await client.request(method, path, headers=headers) for method in ("GET", "HEAD")]
             assert (head.status, head.content_type) == (whole.status, whole.content_type)
             assert await head.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200), ({"Host": "localhost:8080"}, 200), ({"Host": "[::1]:8080"}, 200), ({"Host": "127.9.9.9"}, 200),
+        ({"Host": "rebound.example"}, 403), ({"Host": "rebound.example:8080"}, 403), ({"Host": "localhost.evil"}, 403),
+        ({"Host": "[::"}, 403), ({"X-Forwarded-For": "127.0.0.1"}, 403), ({"Forwarded": "for=127.0.0.1"}, 403),
+    ],
+)  # fmt: skip
+async def test_whoever_comes_by_way_of_the_machine_is_not_answered(headers: dict[str, str], status: int) -> None:
+    """Neither a page whose name was made to lead here, nor whoever stands behind a proxy on this machine."""
+    async with TestClient(TestServer(application(Health(), CollectorRegistry(), None, configured()))) as client:
+        answer = await client.get("/v1/me", headers=headers)
+        assert answer.status == status

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from msgspec import Struct
+from yarl import URL
 
 from gateway.domain.clock import Clock
 from gateway.web.api.openapi import ZIP, describe
@@ -170,10 +171,16 @@ def _path(request: web.Request) -> dict[str, str]:
 
 
 def _local(request: web.Request) -> bool:
-    """Whether a request comes from this machine: by the connection itself, never by what a header says."""
+    """Whether a request comes from this machine: by the connection itself. A header can only speak against it: one that
+    a proxy passed on comes from elsewhere, and one that asks for another host comes from a page of that host, which a
+    browser of this machine was made to send (DNS rebinding)."""
+    if any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")):
+        return False
     peer = request.transport.get_extra_info("peername") if request.transport else None
     try:
-        return peer is None or ipaddress.ip_address(peer[0]).is_loopback
+        asked = URL(f"http://{request.host}").host
+        near = peer is None or ipaddress.ip_address(peer[0]).is_loopback
+        return near and (asked == "localhost" or ipaddress.ip_address(asked or "").is_loopback)
     except ValueError:
         return False
 
