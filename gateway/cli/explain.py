@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-from functools import cache, partial
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,20 +11,14 @@ from gateway.books import books_of
 from gateway.cli.terminal import Quit, add_config, complain, read_config
 from gateway.config import Config
 from gateway.domain.clock import SystemClock
+from gateway.front import why
 from gateway.ledger.keyring import KeyringError
-from gateway.pipeline.desks import Desks
-from gateway.pipeline.view import House
-from gateway.policy.folder import read_folder
-from gateway.policy.policy import Policy
-from gateway.queries.explain import Reader, Story, story_of
+from gateway.queries.explain import Story
 from gateway.queries.kept_records import Kept, kept_records, pack_texts
-from gateway.queries.packs import Shelf, version_in_force
-from gateway.queries.records import Held, UnreadableRecord, files_of, find, receipts_of, unread
+from gateway.queries.records import UnreadableRecord, unread
 from gateway.queries.telling import page
 from gateway.queries.words import LANGUAGES, Language
-from gateway.rendering.catalog import Catalog
 from gateway.store.keys import Keys
-from gateway.store.policies import texts_of
 from gateway.store.redis import Store
 
 
@@ -62,25 +55,15 @@ async def stories(
     """What there is to say of every job of that id. Raises Quit where there is none."""
     async with app.open_redis(config) as connection:
         store = Store(connection, Keys(config.redis.prefix))
+        kept, texts = await _kept(config, job_id, tenant, recipient)
+        wanted = job_id, tenant, recipient
         try:
-            found = await find(store, job_id, tenant, recipient)
-            files = await files_of(store, found)
+            told = await why.stories(config, None, store, kept, texts, wanted, language, SystemClock().now())
         except UnreadableRecord as error:
             raise Quit(str(error)) from None
-        kept, texts = await _kept(config, job_id, tenant, recipient)
-        held = {(one.tenant, one.recipient) for one in found}
-        known = {(one.held.tenant, one.held.recipient): one.receipts for one in kept}
-        older = [one for one in kept if (one.held.tenant, one.held.recipient) not in held]
-        if not found and not older:
+        if not told:
             raise Quit(await _absence(store, job_id))
-        reader = await _reader(store, config, [*found, *(one.held for one in older)], language, texts)
-        told = []
-        for one, file in zip(found, files, strict=True):
-            receipts = known.get((one.tenant, one.recipient), [])
-            if len(receipts) < one.job.told:  # the ledger is behind
-                receipts = await receipts_of(store, one)
-            told.append(story_of(one, file, receipts, reader))
-        return told + [story_of(one.held, one.files, one.receipts, reader) for one in older]
+        return told
 
 
 async def _kept(
@@ -105,28 +88,3 @@ async def _absence(store: Store, job_id: str) -> str:
         return f"{job_id}: no such job is known, neither to the store nor to the ledger; `gateway dead list` shows "\
             "what could not be read"  # fmt: skip
     return f"{job_id}: is on the lane {where[0]} as {where[1]}, and no worker has settled it yet"
-
-
-async def _reader(
-    store: Store, config: Config, found: list[Held], language: Language, kept: dict[str, str]
-) -> Reader:  # fmt: skip
-    """The packs that judged, and the house of now for those that wait."""
-    now = await version_in_force(store)
-    looks = [track.look.policy for held in found for track in held.job.tracks if track.look]
-    labels = [label for version in (*looks, now or "") for label in version.split(",") if label]
-    texts = kept | await texts_of(store, labels)
-    at_hand = now is not None and texts.keys() >= set(labels)
-    folder = Policy({}) if at_hand else read_folder(config.policies).policy()
-    shelf = Shelf(texts, folder.packs.values())
-    policy = folder if now is None else shelf.policy(now).policy
-    return Reader(language=language, now=SystemClock().now(), shelf=shelf, house=cache(partial(_house, config, policy)))
-
-
-def _house(config: Config, policy: Policy) -> House:
-    """The house as the line has it, without desks: whoever explains sends nothing."""
-    desks = Desks({})
-    desks.targets = None  # without providers there is no telling which app installation would be reached: any
-    return House(
-        policy=policy, catalog=Catalog.load(config.templates, config.defaults.locale), desks=desks,
-        locale=config.defaults.locale, jurisdiction=config.defaults.jurisdiction, role=config.defaults.role,
-    )  # fmt: skip

@@ -13,8 +13,9 @@ from gateway.front.oidc import Issuer
 from gateway.front.policies import HousePolicies
 from gateway.front.texts import CatalogTexts
 from gateway.front.views import LedgerViews
+from gateway.front.why import HouseWhy
 from gateway.rendering.catalog import Catalog
-from gateway.web.api import access, deeds, desk, documents, evidence, policies, reminders, texts, views
+from gateway.web.api import access, deeds, desk, documents, evidence, policies, reminders, texts, views, why
 from gateway.web.api.principal import ApiKey, ConfiguredKeys
 from gateway.web.api.server import Api
 from gateway.web.api.stream import Stream
@@ -27,11 +28,13 @@ def api(config: Config, words: Catalog, behind: Behind, clock: Clock) -> Api:
         ApiKey(id=key.id, sha256=key.sha256, roles=key.roles, tenants=key.tenants) for key in config.web.keys
     )
     law = HousePolicies(behind, clock, where_of(config), config.policies, config.web.cool_off)
+    secure = (config.web.public_url or "").startswith("https:")
     issuer = None if config.web.oidc is None else Issuer(config.web.oidc, clock)
     routes = [
         *documents.routes(intake), *reminders.routes(Lookups(behind, clock)), *views.routes(seen),
-        *deeds.routes(HouseDeeds(behind, clock), seen), *access.routes(HouseAccess(configured, behind, clock)),
-        *policies.routes(law), *desk.routes(HouseDesk(behind, clock, config.horizons.receipts)),
-        *texts.routes(CatalogTexts(words)), *evidence.routes(HouseBundles(behind, clock)),
+        *why.routes(HouseWhy(behind, clock, config, words)), *deeds.routes(HouseDeeds(behind, clock), seen),
+        *access.routes(HouseAccess(configured, behind, clock), secure=secure), *policies.routes(law),
+        *desk.routes(HouseDesk(behind, clock, config.horizons.receipts)), *texts.routes(CatalogTexts(words)),
+        *evidence.routes(HouseBundles(behind, clock)),
     ]  # fmt: skip
     return Api(routes, HouseKeys(configured, behind, clock), intake, clock, Stream(seen), issuer)

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.web import unsubscribe
 from gateway.web.api.server import Api
+from gateway.web.console import Console
 from gateway.web.ops import HEALTH, REGISTRY, Health, healthz, metrics, readyz
 from gateway.web.problem import problems
 from gateway.web.webhooks import PATHS, Webhooks
@@ -33,6 +34,7 @@ def application(
     app[REGISTRY] = registry
     if api is not None:
         api.add_to(app)
+        Console().add_to(app)
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     if webhooks is not None:
         app.add_routes([web.post(path, webhooks.hear) for path in PATHS])

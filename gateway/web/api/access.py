@@ -4,6 +4,7 @@ from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct
 
+from gateway.web.api import cookie
 from gateway.web.api.body import read
 from gateway.web.api.paging import Paged, page
 from gateway.web.api.principal import ROLES, Principal, Role
@@ -136,12 +137,12 @@ class Access(Protocol):
         """False if there is no such key."""
 
 
-def routes(access: Access) -> list[Route]:
-    """The routes of access."""
-    return [*_sessions(access), *_accounts(access)]
+def routes(access: Access, *, secure: bool) -> list[Route]:
+    """The routes of access; `secure` where browsers come by https alone."""
+    return [*_sessions(access, secure=secure), *_accounts(access)]
 
 
-def _sessions(access: Access) -> list[Route]:
+def _sessions(access: Access, *, secure: bool) -> list[Route]:
     async def sign_in(call: Call) -> Answer:
         wanted = read(call.body, SignIn)
         if isinstance(wanted, Answer):
@@ -149,11 +150,11 @@ def _sessions(access: Access) -> list[Route]:
         token = await access.sign_in(wanted)
         if token is None:
             return refused(401, "Unauthorized", "name or password are wrong, or the account is locked for a while")
-        return Answer(status=201, body=token)
+        return Answer(status=201, body=token, headers={"Set-Cookie": cookie.given(token.token, secure=secure)})
 
     async def sign_out(call: Call) -> Answer:
         await access.sign_out(call.principal)
-        return Answer(status=204)
+        return Answer(status=204, headers={"Set-Cookie": cookie.TAKEN})
 
     async def me(call: Call) -> Answer:
         who = call.principal

@@ -15,6 +15,7 @@ from msgspec import Struct
 from yarl import URL
 
 from gateway.domain.clock import Clock
+from gateway.web.api import cookie
 from gateway.web.api.openapi import ZIP, describe
 from gateway.web.api.ports import Intake, Remembered
 from gateway.web.api.principal import ANYBODY, Denied, Issuer, KeyBook, Principal, authenticate
@@ -98,7 +99,13 @@ class Api:
 
     async def _who(self, request: web.Request) -> Principal | Denied:
         given, now = request.headers.get("Authorization"), self.clock.now()
-        return await authenticate(given, _local(request), self.keys, now, self.issuer)
+        carried = request.cookies.get(cookie.NAME)
+        if given is not None or not carried:
+            return await authenticate(given, _local(request), self.keys, now, self.issuer)
+        if cookie.forged(request.method, request.headers, request.host):
+            return Denied(403, "a session of the console is used by its own pages only")
+        who = await authenticate(f"Bearer {carried}", False, self.keys, now)
+        return who if isinstance(who, Denied) or who.kind == "person" else Denied(401, "the session has ended")
 
     async def _with_body(self, route: Route, request: web.Request, who: Principal, query: Struct) -> Answer:
         if request.content_type != "application/json":
