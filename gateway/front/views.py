@@ -12,6 +12,7 @@ from gateway.queries.news import News, newest, news
 from gateway.queries.overview import Overview, overview
 from gateway.queries.search import Filter, Page, search
 from gateway.queries.trail import Line, state_of, trail_of
+from gateway.store import journal
 from gateway.web.api.principal import Principal
 from gateway.web.api.views import Reveal, Timeline, TrailLine
 
@@ -73,6 +74,12 @@ class LedgerViews:
     async def newest(self) -> int:
         with outage():
             return await newest(self._behind.ledger)
+
+    async def behind_s(self) -> float:
+        with outage():
+            store = self._behind.store
+            oldest = await journal.first(store.redis, store.keys)
+        return 0.0 if oldest is None else max(0, self.clock.now() - journal.place(oldest)[0]) / 1000
 
     async def head(self) -> SignedHead:
         with outage():

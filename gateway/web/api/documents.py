@@ -106,6 +106,9 @@ async def _take(intake: Intake, kind: Kind, call: Call) -> Answer:
                 f"document {index} lifts or records what a person said, which needs the role {', '.join(sorted(may))}"
             )
             return refused(403, "Forbidden", f"{detail}; nothing was enqueued")
+        if call.principal.kind == "person" and getattr(one, "by", call.principal.id) != call.principal.id:
+            detail = f"document {index}: by: an order of yours is given in your own name, {call.principal.id}"
+            return refused(403, "Forbidden", f"{detail}; nothing was enqueued")
         if not _allowed(call, one):
             detail = f"document {index} is of a tenant that is not yours; nothing was enqueued"
             return refused(403, "Forbidden", detail)

@@ -15,8 +15,8 @@ from gateway.web.api.views import tenants_of
 
 PATH = "/v1/stream"
 LOOK_S = 0.5
-BEAT_S = 5.0
-"""a comment after so long without news, so that both ends know that the other is there"""
+BEAT_S = 2.0
+"""so often it is told how far behind the ledger is: silence is no calm, and a ledger that stands still says nothing"""
 AT_ONCE = 200
 MOST_WATCHERS = 200
 
@@ -31,6 +31,9 @@ class Watched(Protocol):
 
     async def newest(self) -> int:
         """The number of the last entry."""
+
+    async def behind_s(self) -> float:
+        """The age (s) of the oldest change that the ledger has not taken in."""
 
 
 class Stream:
@@ -62,15 +65,14 @@ class Stream:
 
     async def _watch(self, answer: web.StreamResponse, after: int, tenants: frozenset[str] | None) -> None:
         loop = asyncio.get_running_loop()
-        beat = loop.time()
+        beat = -BEAT_S
         while True:
             found, after = await self.watched.news(after, tenants, AT_ONCE)
             for one in found:
                 await answer.write(b"id: %d\nevent: %b\ndata: %b\n\n" % (one.seq, one.kind.encode(), _encode(one)))
-            if found:
-                beat = loop.time()
-            elif loop.time() - beat > BEAT_S:
-                await answer.write(b": %d\n\n" % after)
+            if loop.time() - beat > BEAT_S:
+                behind = await self.watched.behind_s()
+                await answer.write(b'event: beat\ndata: {"seq":%d,"behind_s":%.1f}\n\n' % (after, behind))
                 beat = loop.time()
             if len(found) < AT_ONCE:
                 await asyncio.sleep(LOOK_S)

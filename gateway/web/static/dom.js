@@ -1,0 +1,150 @@
+// Builds pages out of values: every text becomes a text node, so nothing that comes from outside is ever markup.
+
+import { t, term, when, number } from "./words.js";
+
+/** An element: `h("a", {href: "#/"}, "text", [more])`. `on…` are listeners, `false` and null attributes are left out. */
+export function h(name, attributes = {}, ...children) {
+  const element = name.startsWith("svg:")
+    ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4))
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes ?? {})) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...shown(children));
+  return element;
+}
+
+/** What there is of a nest of lists: nulls and false are nothing. */
+export const shown = (children) => [children].flat(9).filter((child) => child !== null && child !== undefined && child !== false);
+
+const GLYPHS = {
+  delivered: "✓", sent: "→", waiting: "◷", queued: "·", sending: "…", in_doubt: "?", presumed_sent: "≈",
+  failed: "✗", undelivered: "✗", suppressed: "⊘", expired: "⌛", cancelled: "–", rejected: "!", allow: "✓", deny: "⊘",
+  defer: "◷", open: "✓", shut: "✗", passes: "✓", blocks: "✗", warns: "!", unweighed: "?", approved: "✓",
+  published: "✓", returned: "↩", taken_back: "–",
+};
+const MOODS = {
+  delivered: "good", sent: "good", open: "good", passes: "good", allow: "good", approved: "good", published: "good",
+  failed: "bad", undelivered: "bad", shut: "bad", rejected: "bad", blocks: "bad", deny: "bad",
+  in_doubt: "warn", presumed_sent: "warn", suppressed: "calm", expired: "calm", waiting: "calm", defer: "calm", warns: "warn",
+};
+
+export const mood = (word) => MOODS[word] ?? "calm";
+
+/** A state as people see it: a glyph and a word, so never by colour alone. */
+export function state(word) {
+  return h("span", { class: `state ${MOODS[word] ?? "plain"}` },
+    h("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[word] ?? "•"), term("state", word));
+}
+
+/** A moment, in the zone that the reader chose, and exactly in UTC. */
+export function time(at) {
+  return at ? h("time", { datetime: at, title: at }, when(at)) : h("span", { class: "faint" }, "–");
+}
+
+export const count = (n, href) => href
+  ? h("a", { href, class: "number" }, number(n))
+  : h("span", { class: "number" }, number(n));
+
+/** A table: columns are `{head, cell(row), kind}`; without rows it says why there is nothing. */
+export function table(caption, columns, rows, empty = t("nothing")) {
+  if (!rows.length) return h("p", { class: "empty" }, empty);
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", {},
+      h("caption", { class: "unseen" }, caption),
+      h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c.kind }, c.head)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((c) => h("td", { class: c.kind }, c.cell(row))))))));
+}
+
+/** Pairs of a name and a value. */
+export const facts = (pairs) => h("dl", { class: "facts" },
+  pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value ?? "–"))));
+
+export const card = (title, ...content) => h("section", { class: "card" }, h("h2", {}, title), content);
+
+export const link = (href, ...text) => h("a", { href }, text);
+
+/** A field with its name: an input, or a choice where `options` are given. */
+export function field(name, label, attributes = {}, options = null) {
+  const id = `f-${name}`;
+  const control = options
+    ? h("select", { id, name, ...attributes, value: null },
+      options.map(([value, text]) => h("option", { value, selected: value === (attributes.value ?? "") }, text)))
+    : attributes.rows
+      ? h("textarea", { id, name, ...attributes, value: null }, attributes.value ?? "")
+      : h("input", { id, name, ...attributes });
+  return h("div", { class: attributes.rows ? "field wide" : "field" }, h("label", { for: id }, label), control);
+}
+
+/** A form: `act(values, form)` gets what was filled in; what goes wrong is told above the fields and read out. */
+export function form(fields, submit, act, { kind = "" } = {}) {
+  const trouble = h("div", { class: "trouble", role: "alert", hidden: true, tabindex: "-1" });
+  const button = h("button", { type: "submit", class: kind }, submit);
+  const element = h("form", { novalidate: false }, trouble, h("div", { class: "fields" }, fields),
+    h("div", { class: "buttons" }, button));
+  element.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    trouble.hidden = true;
+    try {
+      const values = Object.fromEntries([...new FormData(element)].map(([k, v]) => [k, String(v).trim()]));
+      await act(values, element);
+    } catch (error) {
+      trouble.replaceChildren(...fault(error));
+      trouble.hidden = false;
+      trouble.focus();
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return element;
+}
+
+/** What went wrong, as sentences. */
+export function fault(error) {
+  const told = [h("p", {}, error.message || t("error.unknown"))];
+  for (const one of error.errors ?? []) told.push(h("p", {}, [one.field, one.message].filter(Boolean).join(": ")));
+  return told;
+}
+
+/** A dialog that states the effect of what it asks; gives what was filled in, or null. */
+export function ask(title, effect, fields, submit, act, options) {
+  const dialog = h("dialog", { "aria-labelledby": "ask-title" });
+  const close = () => { dialog.close(); dialog.remove(); };
+  dialog.append(h("h2", { id: "ask-title" }, title), h("p", {}, effect),
+    form(fields, submit, async (values) => { await act(values); close(); }, options),
+    h("button", { type: "button", class: "quiet", onclick: close }, t("cancel")));
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+/** A chart of bars, with its numbers in a table behind it. */
+export function bars(title, sentence, rows) {
+  const most = Math.max(1, ...rows.map(([, n]) => n)), wide = 640, tall = 120, step = wide / Math.max(1, rows.length);
+  const drawn = h("svg:svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": sentence, class: "bars" },
+    rows.map(([name, n], i) => h("svg:rect", {
+      x: i * step + 1, width: Math.max(1, step - 2), y: tall - (n / most) * tall, height: (n / most) * tall,
+    }, h("svg:title", {}, `${name}: ${number(n)}`))));
+  return h("figure", {}, h("figcaption", {}, sentence), drawn,
+    h("details", {}, h("summary", {}, t("as_table")),
+      table(title, [{ head: t("when"), cell: (r) => r[0] }, { head: t("count"), cell: (r) => number(r[1]), kind: "number" }], rows)));
+}
+
+/** Parts of a whole as one bar, with a legend that links. */
+export function parts(title, pieces) {
+  const whole = pieces.reduce((sum, piece) => sum + piece.n, 0) || 1;
+  let at = 0;
+  const drawn = h("svg:svg", { viewBox: "0 0 1000 24", preserveAspectRatio: "none", class: "parts", role: "img", "aria-label": title },
+    pieces.map((piece) => {
+      const width = (piece.n / whole) * 1000;
+      const rect = h("svg:rect", { x: at, y: 0, width, height: 24, class: `part ${MOODS[piece.word] ?? "plain"}` },
+        h("svg:title", {}, `${term("state", piece.word)}: ${number(piece.n)}`));
+      at += width;
+      return rect;
+    }));
+  return h("div", {}, drawn, h("ul", { class: "legend" },
+    pieces.map((piece) => h("li", {}, state(piece.word), " ", count(piece.n, piece.href)))));
+}

@@ -1,0 +1,275 @@
+// What operators look at: the books, the messages and why, providers, what waits, what needs a person, the levers.
+
+import { at, get, order, post } from "./api.js";
+import { ask, bars, card, count, facts, field, form, h, link, mood, parts, state, table, time } from "./dom.js";
+import { ago, language, number, t, term } from "./words.js";
+
+const READERS = ["ops", "compliance", "auditor", "admin"];
+const SEES = ["ops", "compliance", "auditor"];
+export const jobLink = (row) => row.id
+  ? link(`#/job/${at(row.tenant, row.recipient_id, row.id)}`, row.id)
+  : h("span", { class: "faint" }, t("erased"));
+export const personLink = (tenant, name) => name ? link(`#/person/${at(tenant, name)}`, name) : h("span", { class: "faint" }, t("erased"));
+const search = (query) => `#/messages?${new URLSearchParams(query)}`;
+const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
+
+/** What may be missing because a role may not see it. */
+const maybe = (asked) => asked.catch((error) => { if (error.status === 403) return null; throw error; });
+
+async function overview({ me, query }) {
+  const days = Number(query.days ?? 1);
+  const [seen, letters, proposals, acts] = await Promise.all([
+    get("/v1/overview", { days }), maybe(get("/v1/dead-letters", { limit: 1 })),
+    maybe(get("/v1/policies/proposals", { state: "open" })), maybe(get("/v1/acts", { limit: 10 })),
+  ]);
+  const { books } = seen;
+  const needs = [
+    [seen.in_doubt, "#/in-doubt", "needs.doubts"], [letters?.total ?? 0, "#/dead-letters", "needs.letters"],
+    [proposals?.length ?? 0, "#/proposals", "needs.proposals"],
+  ].filter(([n]) => n);
+  return [
+    h("p", { class: `verdict ${verdict(seen).mood}` }, verdict(seen).text),
+    h("p", { class: "faint" }, t("as_of"), " ", time(seen.as_of)),
+    card(t("books"),
+      h("p", {}, t("books.sentence", { n: books.accepted, difference: books.difference })),
+      parts(t("books"), Object.entries(books.standing).sort((a, b) => b[1] - a[1]).map(([word, n]) => (
+        { word, n, href: me.roles.some((role) => SEES.includes(role)) ? search({ status: word }) : null })))),
+    card(t("channels.days", { n: days }),
+      h("p", {}, [1, 7, 30].map((n) => [link(`#/overview?days=${n}`, t("days", { n })), " "])),
+      table(t("screen.overview"), [
+        { head: t("channel"), cell: (row) => term("channel", row.channel || "none") },
+        { head: t("standing"), cell: (row) => Object.entries(row.standing).map(([word, n]) => h("div", {}, state(word), " ",
+          count(n, search({ ...(row.channel ? { channel: row.channel } : {}), status: word })))) },
+        { head: t("reasons"), cell: (row) => Object.entries(row.reasons).map(([code, n]) => h("div", {}, term("code", code), " ",
+          count(n, search({ ...(row.channel ? { channel: row.channel } : {}), reason: code })))) },
+      ], seen.channels, t("overview.empty"))),
+    card(t("needs"), needs.length
+      ? h("ul", {}, needs.map(([n, href, key]) => h("li", {}, link(href, t(key, { n })))))
+      : h("p", { class: "empty" }, t("needs.none"))),
+    acts ? card(t("acts.last"), table(t("acts.last"), actColumns(), acts.acts, t("acts.none")), link("#/acts", t("all"))) : null,
+  ];
+}
+
+function verdict(seen) {
+  if (seen.gate !== "open") return { mood: "bad", text: t("verdict.shut") };
+  if (seen.books.difference) return { mood: "bad", text: t("verdict.unbalanced", { n: seen.books.difference }) };
+  if (!seen.books.accepted) return { mood: "calm", text: t("verdict.nothing") };
+  if (seen.in_doubt) return { mood: "warn", text: t("verdict.doubts", { n: seen.in_doubt, all: seen.books.accepted }) };
+  return { mood: "good", text: t("verdict.good", { n: seen.books.accepted }) };
+}
+
+export const actColumns = () => [
+  { head: t("when"), cell: (row) => time(row.at) }, { head: t("who"), cell: (row) => row.who },
+  { head: t("what"), cell: (row) => term("act", row.what) }, { head: t("why"), cell: (row) => row.why },
+  { head: t("entry"), cell: (row) => row.seq ?? "…", kind: "number" },
+];
+
+const STATES = ["queued", "waiting", "sending", "sent", "delivered", "undelivered", "in_doubt", "presumed_sent", "failed",
+  "suppressed", "expired", "cancelled", "rejected"];
+const CHOICES = { status: STATES.map((word) => [word, "state"]), channel: ["sms", "email", "push", "call"].map((word) => [word, "channel"]) };
+const choices = (name) => CHOICES[name] && [["", t("every")], ...CHOICES[name].map(([word, sort]) => [word, term(sort, word)])];
+
+const FILTERS = ["job_id", "recipient_id", "account", "address", "provider_message_id", "status", "reason", "rule",
+  "channel", "provider", "template", "jurisdiction"];
+
+async function messages({ query }) {
+  const found = await get("/v1/messages", { ...query, limit: 50 });
+  const given = FILTERS.filter((name) => query[name]);
+  const asking = form(FILTERS.map((name) => field(name, t(`filter.${name}`), { value: query[name] ?? "", autocomplete: "off" }, choices(name))),
+    t("search"), async (values) => {
+      const kept = Object.fromEntries(Object.entries(values).filter(([, value]) => value));
+      location.hash = search(kept);
+    }, { kind: "main" });
+  return [
+    h("details", { open: !given.length }, h("summary", {}, given.length
+      ? given.map((name) => `${t(`filter.${name}`)}: ${query[name]}`).join(" · ") : t("filters")), asking),
+    table(t("screen.messages"), jobColumns(), found.jobs, t("messages.empty")),
+    found.next ? link(search({ ...query, cursor: found.next }), t("more")) : null,
+  ];
+}
+
+export const jobColumns = () => [
+  { head: t("job"), cell: jobLink }, { head: t("person"), cell: (row) => personLink(row.tenant, row.recipient_id) },
+  { head: t("tenant"), cell: (row) => row.tenant }, { head: t("state"), cell: (row) => state(row.status) },
+  { head: t("channel"), cell: (row) => term("channel", row.channel) },
+  { head: t("why"), cell: (row) => [term("code", row.reason), row.rule ? h("div", { class: "faint" }, row.rule) : null] },
+  { head: t("until"), cell: (row) => time(row.until) }, { head: t("updated"), cell: (row) => time(row.updated_at) },
+];
+
+async function job({ names, me, again }) {
+  const path = `/v1/messages/${at(...names)}`, [tenant, recipient] = names;
+  const [why, trail] = await Promise.all([get(`${path}/why`, { language }), get(`${path}/timeline`)]);
+  const { state: now, lines } = trail;
+  return [
+    h("p", { class: `verdict ${mood(now.state)}` }, why.headlines.map((text) => h("span", { class: "line" }, text))),
+    facts([[t("state"), state(now.state)], [t("person"), personLink(tenant, recipient)], [t("tenant"), tenant],
+      [t("account"), now.account], [t("accepted"), time(now.accepted_at)], [t("until"), time(now.until)]]),
+    h("div", { class: "buttons" },
+      me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? h("button", { type: "button", onclick: () => reveal(names) }, t("reveal")) : null,
+      me.roles.some((role) => ["ops", "producer", "compliance"].includes(role)) && !now.final
+        ? h("button", { type: "button", onclick: () => ask(t("cancel_job"), t("cancel_job.effect", { job: names[2] }), [], t("cancel_job"),
+          async () => { await order("cancel", me.id, { tenant, recipient_id: recipient, job_id: names[2] }); setTimeout(again, 1500); }) }, t("cancel_job"))
+        : null),
+    why.story.tracks.map((track) => [track.look ? look(t("rules.then"), track.look) : card(t("rules.then"), h("p", {}, t("rules.never"))),
+      track.now ? look(t("rules.now"), track.now) : null]),
+    card(t("receipts"), table(t("receipts"), [
+      { head: t("when"), cell: (row) => time(row.at) }, { head: t("state"), cell: (row) => state(row.status) },
+      { head: t("channel"), cell: (row) => term("channel", row.channel ?? "none") }, { head: t("provider"), cell: (row) => row.provider ?? "–" },
+      { head: t("why"), cell: (row) => row.reason ? [term("code", row.reason.code), h("div", { class: "faint" }, row.reason.rule ?? "")] : "–" },
+    ], now.receipts, t("receipts.none"))),
+    card(t("sends"), table(t("sends"), [
+      { head: t("when"), cell: (row) => time(row.at) }, { head: t("channel"), cell: (row) => term("channel", row.channel) },
+      { head: t("provider"), cell: (row) => row.provider }, { head: t("state"), cell: (row) => state(row.state) },
+      { head: t("message_id"), cell: (row) => row.provider_message_id ?? "–" }, { head: t("segments"), cell: (row) => row.segments ?? "–", kind: "number" },
+    ], now.messages, t("sends.none"))),
+    card(t("chain"), h("p", {}, t("chain.why")), table(t("chain"), [
+      { head: t("entry"), cell: (row) => row.seq, kind: "number" }, { head: t("when"), cell: (row) => time(row.at) },
+      { head: t("what"), cell: (row) => term("entry", row.kind) }, { head: t("hash"), cell: (row) => h("code", {}, row.hash.slice(0, 16), "…") },
+    ], lines)),
+    h("details", {}, h("summary", {}, t("as_text")), h("pre", {}, why.text)),
+    h("details", {}, h("summary", {}, t("as_json")), h("pre", {}, JSON.stringify(trail, null, 2))),
+  ];
+}
+
+/** A look at the rules: each channel, and every rule with its sentence; those that let it through are folded away. */
+function look(title, seen) {
+  const told = (rules) => h("ul", { class: "rules" }, rules.map((rule) =>
+    h("li", {}, state(rule.verdict), " ", h("strong", {}, rule.rule), h("p", {}, rule.sentence))));
+  return card(title,
+    facts([[t("when"), time(seen.at)], [t("zones"), seen.zones.join(", ") || "–"], [t("jurisdictions"), seen.jurisdictions.join(", ") || "–"],
+      [t("policy"), h("span", { class: "faint" }, seen.policy)]]),
+    seen.channels.map((one) => h("section", {},
+      h("h3", {}, term("channel", one.channel), " ", state(one.decision), one.until ? [" ", time(one.until)] : null),
+      told(one.rules.filter((rule) => rule.verdict !== "passes")),
+      one.rules.some((rule) => rule.verdict === "passes")
+        ? h("details", {}, h("summary", {}, t("rules.passed", { n: one.rules.filter((rule) => rule.verdict === "passes").length })),
+          told(one.rules.filter((rule) => rule.verdict === "passes")))
+        : null)));
+}
+
+function reveal(names) {
+  const [tenant, recipient_id, id] = names;
+  ask(t("reveal"), t("reveal.effect"), [reason()], t("reveal"), async (given) => {
+    const seen = await post("/v1/reveals", { tenant, recipient_id, id, reason: given.reason });
+    const shown = h("section", { class: "card revealed" }, h("h2", {}, t("revealed")),
+      h("pre", {}, JSON.stringify(seen.lines.map((line) => ({ seq: line.seq, at: line.at, kind: line.kind, ...line.secret })), null, 2)));
+    document.getElementById("main").append(shown);
+    shown.scrollIntoView();
+    setTimeout(() => shown.remove(), 60_000);
+  });
+}
+
+async function providers({ query }) {
+  const days = Number(query.days ?? 1), rows = await get("/v1/providers", { days });
+  const words = [...new Set(rows.flatMap((row) => Object.keys(row.states)))];
+  return [
+    h("p", {}, [1, 7, 30].map((n) => [link(`#/providers?days=${n}`, t("days", { n })), " "])),
+    table(t("screen.providers"), [
+      { head: t("provider"), cell: (row) => row.provider }, { head: t("channel"), cell: (row) => term("channel", row.channel) },
+      ...words.map((word) => ({ head: state(word), kind: "number", cell: (row) => count(row.states[word] ?? 0, row.states[word] ? search({ provider: row.provider }) : null) })),
+    ], rows, t("providers.empty")),
+  ];
+}
+
+async function lanes() {
+  const seen = await get("/v1/lanes");
+  return [
+    facts([[t("scheduled"), number(seen.scheduled)], [t("journal"), number(seen.journal)], [t("screen.dead-letters"), link("#/dead-letters", number(seen.dead))]]),
+    card(t("lanes.streams"), table(t("lanes.streams"), [
+      { head: t("stream"), cell: (row) => row.stream }, { head: t("entries"), cell: (row) => number(row.entries), kind: "number" },
+      { head: t("in_hand"), cell: (row) => number(row.in_hand), kind: "number" },
+      { head: t("oldest"), cell: (row) => row.entries ? t("seconds", { n: Math.round(row.oldest_s) }) : "–", kind: "number" },
+    ], seen.lanes)),
+    card(t("held"), seen.held.length
+      ? bars(t("held"), t("held.sentence", { n: seen.held.reduce((sum, one) => sum + one.jobs, 0) }), seen.held.map((one) => [one.hour, one.jobs]))
+      : h("p", { class: "empty" }, t("held.none"))),
+  ];
+}
+
+async function doubts({ me, query, again }) {
+  const seen = await get("/v1/in-doubt", { cursor: query.cursor });
+  return [
+    h("p", {}, t("doubts.why")),
+    table(t("screen.in-doubt"), [
+      { head: t("job"), cell: jobLink }, { head: t("person"), cell: (row) => personLink(row.tenant, row.recipient_id) },
+      { head: t("channel"), cell: (row) => term("channel", row.channel) }, { head: t("provider"), cell: (row) => row.provider },
+      { head: t("when"), cell: (row) => [time(row.at), h("div", { class: "faint" }, ago(row.at))] },
+      { head: t("presumed"), cell: (row) => [time(row.presumed_at), h("div", { class: "faint" }, ago(row.presumed_at))] },
+      { head: t("why"), cell: (row) => row.code ?? "–" },
+      { head: t("do"), cell: (row) => me.roles.includes("ops") ? h("button", { type: "button", onclick: () => attest(row, again) }, t("attest")) : "–" },
+    ], seen.doubts, t("doubts.none")),
+    seen.next ? link(`#/in-doubt?cursor=${seen.next}`, t("more")) : null,
+  ];
+}
+
+function attest(row, again) {
+  ask(t("attest"), t("attest.effect", { job: row.id ?? row.reference }), [
+    field("status", t("attest.status"), { value: "delivered" }, [["delivered", term("state", "delivered")], ["sent", term("state", "sent")]]),
+    field("evidence", t("attest.evidence"), { required: true, minlength: 3, maxlength: 500 }), reason(),
+  ], t("attest"), async (given) => { await post(`/v1/in-doubt/${at(row.reference)}`, given); setTimeout(again, 1500); });
+}
+
+async function letters({ me, again }) {
+  const seen = await get("/v1/dead-letters", { limit: 1000 });
+  const causes = Map.groupBy ? Map.groupBy(seen.letters, (one) => one.error) : new Map();
+  if (!causes.size) for (const one of seen.letters) causes.set(one.error, [...(causes.get(one.error) ?? []), one]);
+  return [
+    h("p", {}, t("letters.sentence", { n: seen.total })),
+    table(t("screen.dead-letters"), [
+      { head: t("cause"), cell: ([cause]) => cause }, { head: t("count"), cell: ([, rows]) => number(rows.length), kind: "number" },
+      { head: t("stream"), cell: ([, rows]) => [...new Set(rows.map((row) => row.stream))].join(", ") },
+      { head: t("do"), cell: ([, rows]) => me.roles.includes("ops") ? h("button", { type: "button", onclick: () => replay(rows, again) }, t("replay")) : "–" },
+    ], [...causes], t("letters.none")),
+  ];
+}
+
+async function replay(rows, again) {
+  const ids = rows.slice(0, 100).map((row) => row.id), seen = await post("/v1/dead-letters/preview", { ids });
+  const faulty = Object.keys(seen.faulty).length, refused = Object.keys(seen.refused).length;
+  ask(t("replay"), t("replay.effect", { readable: seen.readable.length, known: seen.known.length, faulty, refused, gone: seen.gone.length }),
+    [field("which", t("replay.which"), { value: "one" }, [["one", t("replay.one")], ["all", t("replay.all", { n: seen.readable.length })]]), reason()],
+    t("replay"), async (given) => {
+      const chosen = seen.readable.slice(0, given.which === "one" ? 1 : 100);
+      if (!chosen.length) throw new Error(t("replay.nothing"));
+      await post("/v1/dead-letters/replay", { ids: chosen, reason: given.reason });
+      setTimeout(again, 500);
+    });
+}
+
+async function switches({ me, again }) {
+  const seen = await get("/v1/switches"), ops = me.roles.includes("ops");
+  const scope = (row) => ["tenant", "channel", "provider", "template"].filter((name) => row[name]).map((name) => `${t(name)}: ${name === "channel" ? term("channel", row[name]) : row[name]}`).join(", ") || t("everything");
+  const lift = async (row) => {
+    const { tenant, channel, provider, template } = row;
+    ask(t("unpause"), t("unpause.effect", { scope: scope(row) }), [], t("unpause.button", { scope: scope(row) }),
+      async () => { await order("unpause", me.id, { tenant, channel, provider, template }); setTimeout(again, 1000); });
+  };
+  const asking = form([
+    field("channel", t("channel"), { value: "" }, [["", t("every")], ...["sms", "email", "push", "call"].map((one) => [one, term("channel", one)])]),
+    field("provider", t("provider"), { autocomplete: "off" }), field("template", t("template"), { autocomplete: "off" }), field("tenant", t("tenant"), { autocomplete: "off" }),
+  ], t("pause"), async (given, element) => {
+    const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
+    const backlog = await get("/v1/lanes"), waiting = backlog.lanes.reduce((sum, lane) => sum + lane.entries, 0);
+    ask(t("pause"), t("pause.effect", { scope: scope(chosen), n: waiting + backlog.scheduled }), [], t("pause.button", { scope: scope(chosen) }),
+      async () => { await order("pause", me.id, chosen); element.reset(); setTimeout(again, 1000); }, { kind: "danger" });
+  }, { kind: "danger" });
+  return [
+    h("p", { class: `verdict ${seen.length ? "warn" : "good"}` }, seen.length ? t("switches.some", { n: seen.length }) : t("switches.none")),
+    table(t("screen.switches"), [
+      { head: t("scope"), cell: scope }, { head: t("who"), cell: (row) => row.by }, { head: t("when"), cell: (row) => time(row.at) },
+      { head: t("do"), cell: (row) => ops ? h("button", { type: "button", onclick: () => lift(row) }, t("unpause")) : "–" },
+    ], seen, t("switches.none")),
+    ops ? card(t("pause"), h("p", {}, t("pause.why")), asking) : null,
+  ];
+}
+
+export const screens = {
+  overview: { roles: READERS, show: overview, live: true },
+  messages: { roles: SEES, show: messages },
+  job: { roles: SEES, show: job, under: "messages", live: true, title: ({ names }) => names[2] },
+  providers: { roles: READERS, show: providers, live: true },
+  lanes: { roles: READERS, show: lanes, live: true },
+  "in-doubt": { roles: SEES, show: doubts, live: true },
+  "dead-letters": { roles: SEES, show: letters },
+  switches: { roles: READERS, show: switches },
+};
