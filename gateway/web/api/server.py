@@ -220,8 +220,10 @@ def _denied(why: Denied) -> Answer:
 
 
 def _response(answer: Answer) -> web.Response:
+    if answer.body is None:
+        return web.Response(status=answer.status, headers={**HEADERS, **answer.headers})
     kind = MEDIA_TYPE if isinstance(answer.body, Problem) else "application/json"
-    body = None if answer.body is None else _encode(answer.body)
+    body = _encode(answer.body)
     if isinstance(answer.body, bytes):
         kind, body = ZIP, answer.body
     return web.Response(status=answer.status, body=body, headers={**HEADERS, **answer.headers}, content_type=kind)

@@ -36,17 +36,37 @@ async function policies({ names, me }) {
   return [h("p", {}, t("pack.in_force", { label: pack.label })), asking, before];
 }
 
-/** The lines that differ between two texts (the longest common run at both ends left out), as a marked list. */
+/** The lines that differ between two texts, marked, with a few around them. */
 function difference(old, fresh) {
-  const a = old.split("\n"), b = fresh.split("\n");
+  const lines = compared(old.split("\n"), fresh.split("\n"));
+  if (lines.every(([mark]) => mark === " ")) return h("p", { class: "empty" }, t("difference.none"));
+  const near = lines.map((_, i) => lines.slice(Math.max(0, i - 3), i + 4).some(([mark]) => mark !== " "));
+  const names = { " ": "span", "-": "del", "+": "ins" };
+  return h("pre", { class: "difference" }, lines.map(([mark, line], i) => near[i]
+    ? h(names[mark], {}, `${mark} ${line}\n`)
+    : near[i - 1] ? h("span", { class: "faint" }, "  …\n") : null));
+}
+
+/** Every line of two texts with its mark, by their longest common subsequence; what both begin and end with is set aside. */
+function compared(a, b) {
   let head = 0, tail = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head += 1;
   while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail += 1;
-  const gone = a.slice(head, a.length - tail), come = b.slice(head, b.length - tail);
-  if (!gone.length && !come.length) return h("p", { class: "empty" }, t("difference.none"));
-  return h("pre", { class: "difference" }, a.slice(Math.max(0, head - 3), head).map((line) => h("span", {}, `  ${line}\n`)),
-    gone.map((line) => h("del", {}, `- ${line}\n`)), come.map((line) => h("ins", {}, `+ ${line}\n`)),
-    a.slice(a.length - tail, a.length - tail + 3).map((line) => h("span", {}, `  ${line}\n`)));
+  const x = a.slice(head, a.length - tail), y = b.slice(head, b.length - tail), wide = y.length + 1;
+  const run = new Uint16Array((x.length + 1) * wide);
+  for (let i = x.length - 1; i >= 0; i -= 1) {
+    for (let j = y.length - 1; j >= 0; j -= 1) {
+      run[i * wide + j] = x[i] === y[j] ? run[(i + 1) * wide + j + 1] + 1 : Math.max(run[(i + 1) * wide + j], run[i * wide + j + 1]);
+    }
+  }
+  const found = a.slice(0, head).map((line) => [" ", line]);
+  let i = 0, j = 0;
+  while (i < x.length || j < y.length) {
+    if (i < x.length && j < y.length && x[i] === y[j]) { found.push([" ", x[i]]); i += 1; j += 1; }
+    else if (i < x.length && (j >= y.length || run[(i + 1) * wide + j] >= run[i * wide + j + 1])) { found.push(["-", x[i]]); i += 1; }
+    else { found.push(["+", y[j]]); j += 1; }
+  }
+  return [...found, ...a.slice(a.length - tail).map((line) => [" ", line])];
 }
 
 async function proposals({ query }) {
@@ -69,7 +89,7 @@ async function proposal({ names, me, again }) {
     h("button", { type: "button", onclick: (event) => backtest(event.target, tried, one) }, t("backtest.run")));
   const decide = (word) => ask(t(word), t(`${word}.effect`, { pack: one.code, at: when(one.effective_from) }),
     [field("comment", t("comment"), { required: true, minlength: 3, maxlength: 500 })], t(`${word}.button`, { pack: one.code }),
-    async (given) => { await post(`/v1/policies/proposals/${at(one.id)}/${word}`, given, { "If-Match": `"${one.digest}"` }); again(); });
+    async (given) => { await post(`/v1/policies/proposals/${at(one.id)}/${word}`, given, { "If-Match": `"${one.digest}"` }); again(); setTimeout(again, 4000); });
   const mine = one.proposer === me.id;
   return [
     h("p", { class: `verdict ${one.looser ? "warn" : "calm"}` }, one.looser ? t("proposal.looser", { pack: one.code }) : t("proposal.stricter", { pack: one.code })),

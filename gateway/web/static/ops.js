@@ -255,10 +255,10 @@ async function switches({ me, again }) {
   }, { kind: "danger" });
   return [
     h("p", { class: `verdict ${seen.length ? "warn" : "good"}` }, seen.length ? t("switches.some", { n: seen.length }) : t("switches.none")),
-    table(t("screen.switches"), [
+    seen.length ? table(t("screen.switches"), [
       { head: t("scope"), cell: scope }, { head: t("who"), cell: (row) => row.by }, { head: t("when"), cell: (row) => time(row.at) },
       { head: t("do"), cell: (row) => ops ? h("button", { type: "button", onclick: () => lift(row) }, t("unpause")) : "–" },
-    ], seen, t("switches.none")),
+    ], seen) : null,
     ops ? card(t("pause"), h("p", {}, t("pause.why")), asking) : null,
   ];
 }
