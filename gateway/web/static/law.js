@@ -82,17 +82,19 @@ async function proposals({ query }) {
   ];
 }
 
-async function proposal({ names, me, again }) {
+async function proposal({ names, me, again, onleave }) {
   const [one, packs] = await Promise.all([get(`/v1/policies/proposals/${at(names[0])}`), get("/v1/policies")]);
   const now = packs.find((pack) => pack.code === one.code)?.text ?? "";
   const tried = h("section", { class: "card" }, h("h2", {}, t("backtest")), h("p", {}, t("backtest.why")),
     h("button", { type: "button", onclick: (event) => backtest(event.target, tried, one) }, t("backtest.run")));
   const decide = (word) => ask(t(word), t(`${word}.effect`, { pack: one.code, at: when(one.effective_from) }),
     [field("comment", t("comment"), { required: true, minlength: 3, maxlength: 500 })], t(`${word}.button`, { pack: one.code }),
-    async (given) => { await post(`/v1/policies/proposals/${at(one.id)}/${word}`, given, { "If-Match": `"${one.digest}"` }); again(); setTimeout(again, 4000); });
-  const mine = one.proposer === me.id;
+    async (given) => { await post(`/v1/policies/proposals/${at(one.id)}/${word}`, given, { "If-Match": `"${one.digest}"` }); again(); });
+  const mine = one.proposer === me.id, judges = one.text === now;
+  if (["approved", "published"].includes(one.state) && !judges) onleave(clearTimeout.bind(null, setTimeout(again, 2000)));
   return [
-    h("p", { class: `verdict ${one.looser ? "warn" : "calm"}` }, one.looser ? t("proposal.looser", { pack: one.code }) : t("proposal.stricter", { pack: one.code })),
+    judges && one.state !== "open" ? h("p", { class: "verdict good" }, t("proposal.judges", { pack: one.code }))
+      : h("p", { class: `verdict ${one.looser ? "warn" : "calm"}` }, one.looser ? t("proposal.looser", { pack: one.code }) : t("proposal.stricter", { pack: one.code })),
     facts([[t("state"), term("proposal", one.state)], [t("who"), one.proposer], [t("when"), time(one.proposed_at)], [t("why"), one.reason],
       [t("effective"), time(one.effective_from)], [t("decided"), one.decider ? [one.decider, " ", time(one.decided_at)] : "–"], [t("comment"), one.comment ?? "–"]]),
     one.state === "open" && me.roles.includes("compliance")

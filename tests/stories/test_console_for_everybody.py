@@ -1,0 +1,59 @@
+"""The console for whoever reads it otherwise: every screen by axe-core, in the light and the dark, and at 400 %."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.web import console
+from tests.peers.browser import browser, page
+from tests.peers.npm import installed
+from tests.stories.test_console import house
+from tests.stories.world import World
+
+AXE = "axe-core@4.14.1"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SCREENS = [
+    "overview", "messages", "job/default/ann/third", "person/default/ann", "providers", "lanes", "in-doubt",
+    "dead-letters", "switches", "policies", "policies/house", "proposals", "states", "templates",
+    "templates?template=overdue_reminder&locale=zh-CN&channel=sms", "evidence", "acts", "accounts", "keys",
+    "messages?job_id=nobody", "job/default/ann/nobody", "no-such-screen",
+]  # fmt: skip
+SHOWN = "() => document.querySelector('main h1') && !document.querySelector('.loading')"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"locale": "zh-CN", "color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "small": {"locale": "zh-CN", "viewport": {"width": 320, "height": 700}},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_screen_can_be_read_by_everybody(world: World, look: str) -> None:
+    axe = (installed(AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    async with house(world) as base, browser() as opened, page(opened, base, ("404",), **LOOKS[look]) as seen:
+        for screen in SCREENS:
+            await seen.goto("about:blank")
+            await seen.goto(f"/#/{screen}")
+            await seen.wait_for_function(SHOWN)
+            await seen.evaluate(axe)
+            found = await seen.evaluate("rules => axe.run({runOnly: rules})", RULES)
+            told = [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found["violations"]]
+            assert told == [], (look, screen)
+            wide = await seen.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, (look, screen)
+
+
+def test_the_screens_that_are_looked_at_are_all_there_are() -> None:
+    there = {
+        name.strip('"')
+        for file in ("ops.js", "law.js", "house.js")
+        for name in _screens(Path(console.__file__).with_name("static") / file)
+    }
+    assert there - {"proposal"} == {screen.partition("/")[0].partition("?")[0] for screen in SCREENS} - {
+        "no-such-screen"
+    }
+
+
+def _screens(file: Path) -> list[str]:
+    lines = file.read_text(encoding="utf-8").partition("export const screens = {")[2].splitlines()
+    return [line.split(":")[0].strip() for line in lines if ": { roles" in line]
