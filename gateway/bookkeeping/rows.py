@@ -102,8 +102,9 @@ class Rows(Struct, kw_only=True):
             "name": self.keyring.blind("job", told.tenant, step.id),
             "account": old["account"] if old else account and self.keyring.blind("account", told.tenant, account),
             "lane": old["lane"] if old else member.lane if member else "",
-            "accepted": step.job.accepted, "updated": told.at, "due": _due(told, old), "expires": step.expires,
-            "ended": where.ended, "status": where.status, "channel": where.channel, "provider": where.provider,
+            "accepted": step.job.accepted, "updated": told.at, "expires": step.expires,
+            "due": None if where.ended else _due(told, old), "ended": where.ended,
+            "status": where.status, "channel": where.channel, "provider": where.provider,
             "template": old["template"] if old else doc.get("template", ""),
             "jurisdiction": look.jurisdictions[0] if look and look.jurisdictions else was("jurisdiction"),
             "reason": where.reason, "rule": where.rule, "policy": look.policy if look else was("policy"),
@@ -132,6 +133,7 @@ class Rows(Struct, kw_only=True):
         elif state is not None:
             known = self.known.get(attempt.reference)
             message_id = attempt.message_id or (known["b_message_id"] if known else None)
+            code = code or (known["b_code"] if known else None)
             self.known[attempt.reference] = {
                 "b_reference": attempt.reference, "b_state": state, "b_message_id": message_id, "b_code": code,
             }  # fmt: skip

@@ -98,8 +98,10 @@ def _earlier(attempt: Attempt, receipts: Sequence[dict[str, Any]]) -> Sent:
 def _latest(track: Track, attempt: Attempt, receipts: Sequence[dict[str, Any]]) -> Sent:
     said = _said(attempt, receipts)
     match track.state:
-        case "open" | "sent" | "in_doubt":
+        case "open" | "sent":
             return Sent(attempt, track.state)
+        case "in_doubt":
+            return Sent(attempt, track.state, said[1] if said else None)
         case "presumed":
             return Sent(attempt, "presumed_sent")
         case "waiting" | "ready":

@@ -58,7 +58,8 @@ async def test_sends_in_doubt_are_listed_the_oldest_first_and_to_their_house_alo
     rows = [row for page in await pages(desk, "/v1/in-doubt", "doubts") for row in page]
     assert sorted(row["id"] for row in rows) == [f"d{n}" for n in range(7)]
     assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
-    assert {(row["tenant"], row["channel"], row["provider"]) for row in rows} == {("cards", "sms", "box-sms")}
+    told = {(row["tenant"], row["channel"], row["provider"], row["code"]) for row in rows}
+    assert told == {("cards", "sms", "box-sms", "sandbox_lost")}
     assert all(row["presumed_at"] > row["at"] for row in rows)
     assert (await desk.ask("/v1/in-doubt", "loans"))[1]["doubts"] == []
     assert (await desk.ask("/v1/in-doubt?cursor=nonsense", "ops"))[0] == 422

@@ -252,6 +252,25 @@ async def behind(session: aiohttp.ClientSession, port: int, wanted: Callable[[fl
             await asyncio.sleep(0.1)
 
 
+async def test_what_is_over_is_due_no_more(world: World) -> None:
+    configured(world)
+    async with world.worker("worker", "ledger"):
+        await world.put(reminder("j", "p", not_before="2099-01-01T00:00:00Z"))
+        await world.receipts.until(lambda: bool(world.receipts.job("j")))
+        await caught_up(world)
+        assert jobs_due(world) == 1
+        await world.command("cancel", recipient_id="p", job_id="j")
+        await world.receipts.ended("j")
+        await caught_up(world)
+        assert jobs_due(world) == 0
+
+
+def jobs_due(world: World) -> int:
+    with contextlib.closing(sqlite3.connect(world.folder / "ledger.db")) as db:
+        [[count]] = db.execute("SELECT count(*) FROM jobs WHERE due IS NOT NULL")
+    return int(count)
+
+
 async def test_what_was_said_to_whom_is_there_and_nowhere_in_the_clear(world: World) -> None:
     canaries = {"name": "Kanarienvogel Quentin", "phone": "+491709988776", "mail": "quentin.canary@example.com"}
     configured(world)
