@@ -2,7 +2,7 @@
 
 import { at, get, order, post } from "./api.js";
 import { ask, bars, card, count, facts, field, form, h, link, mood, parts, state, table, time } from "./dom.js";
-import { ago, language, number, t, term } from "./words.js";
+import { ago, language, number, t, term, when } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
 const SEES = ["ops", "compliance", "auditor"];
@@ -101,7 +101,8 @@ async function job({ names, me, again }) {
   const [why, trail] = await Promise.all([get(`${path}/why`, { language }), get(`${path}/timeline`)]);
   const { state: now, lines } = trail;
   return [
-    h("p", { class: `verdict ${mood(now.state)}` }, why.headlines.map((text) => h("span", { class: "line" }, text))),
+    h("p", { class: `verdict ${mood(now.state)}` }, sentence(now)),
+    why.headlines.map((text) => h("p", { class: "faint" }, text)),
     facts([[t("state"), state(now.state)], [t("person"), personLink(tenant, recipient)], [t("tenant"), tenant],
       [t("account"), now.account], [t("accepted"), time(now.accepted_at)], [t("until"), time(now.until)]]),
     h("div", { class: "buttons" },
@@ -129,6 +130,16 @@ async function job({ names, me, again }) {
     h("details", {}, h("summary", {}, t("as_text")), h("pre", {}, why.text)),
     h("details", {}, h("summary", {}, t("as_json")), h("pre", {}, JSON.stringify(trail, null, 2))),
   ];
+}
+
+/** Why a job stands where it stands, in one sentence for people. */
+function sentence(now) {
+  const last = now.receipts[now.receipts.length - 1], reason = last?.reason, sent = now.messages[now.messages.length - 1];
+  const why = reason ? [term("code", reason.code), reason.rule ? ` (${reason.rule})` : ""].join("") : term("state", now.state);
+  const given = { why, provider: sent?.provider, at: when(last?.at ?? now.as_of), until: now.until ? when(now.until) : "" };
+  if (now.state === "waiting") return t(now.until ? "why.waiting" : "why.paused", given);
+  if (["suppressed", "expired", "cancelled", "rejected", "failed"].includes(now.state)) return t("why.not_sent", given);
+  return ["delivered", "sent", "in_doubt", "undelivered", "presumed_sent"].includes(now.state) ? t(`why.${now.state}`, given) : term("state", now.state);
 }
 
 /** A look at the rules: each channel, and every rule with its sentence; those that let it through are folded away. */
