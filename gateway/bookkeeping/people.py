@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from argon2 import PasswordHasher
@@ -66,20 +66,29 @@ async def add_person(
     return None
 
 
+def digest_of(row: Any) -> str:
+    """What an account is, as far as somebody can change it; of its row."""
+    return hashlib.sha256(f"{row.name}\x1f{row.roles}\x1f{row.tenants}\x1f{row.disabled}".encode()).hexdigest()
+
+
 async def change_person(
-    books: Books, name: str, now: Instant, *, roles: Sequence[str] | None = None, disabled: bool | None = None
-) -> bool:  # fmt: skip
-    """Changes somebody's roles or shuts them out, sessions too; False if nobody bears the name. Raises
-    SQLAlchemyError."""
+    books: Books, name: str, digest: str, now: Instant, *, roles: Sequence[str] | None = None,
+    disabled: bool | None = None,
+) -> Literal["done", "gone", "stale"]:  # fmt: skip
+    """Changes somebody's roles or shuts them out, sessions too; gone if nobody bears the name, stale if the account is
+    not that of the digest any more. Raises SQLAlchemyError."""
     values: dict[str, object] = {} if roles is None else {"roles": _list(roles)}
     if disabled is not None:
         values["disabled"] = now if disabled else None
     async with books.ledger.write() as connection:
-        if await connection.scalar(select(people.c.name).where(people.c.name == name)) is None:
-            return False
+        row = (await connection.execute(select(people).where(people.c.name == name))).first()
+        if row is None:
+            return "gone"
+        if digest_of(row) != digest:
+            return "stale"
         if values:
             await connection.execute(update(people).where(people.c.name == name).values(**values))
-        return True
+        return "done"
 
 
 async def sign_in(books: Books, name: str, password: str, now: Instant) -> Fresh | None:

@@ -1,6 +1,6 @@
 """Accounts, sessions and keys in the ledger's database, beside the keys of the configuration."""
 
-from typing import Any
+from typing import Any, Literal
 
 from gateway.bookkeeping.acts import Act, write_down
 from gateway.bookkeeping.people import (
@@ -8,6 +8,7 @@ from gateway.bookkeeping.people import (
     add_person,
     anybody,
     change_person,
+    digest_of,
     find_pass,
     issue,
     passes_before,
@@ -87,12 +88,14 @@ class HouseAccess:
                 self._behind.ledger, wanted.name, wanted.password, wanted.roles, wanted.tenants, self.clock.now()
             )
 
-    async def change_person(self, who: Principal, name: str, wanted: ChangedPerson) -> bool:
+    async def change_person(
+        self, who: Principal, name: str, wanted: ChangedPerson, digest: str
+    ) -> Literal["done", "gone", "stale"]:
         with outage():
             told = {"name": name, "roles": wanted.roles, "disabled": wanted.disabled}
             await self._act(who.id, "change_person", wanted.reason, **told)
             return await change_person(
-                self._behind.ledger, name, self.clock.now(), roles=wanted.roles, disabled=wanted.disabled
+                self._behind.ledger, name, digest, self.clock.now(), roles=wanted.roles, disabled=wanted.disabled
             )
 
     async def people(self, cursor: str | None, most: int) -> Accounts:
@@ -135,7 +138,7 @@ def _token(fresh: Fresh) -> Token:
 
 def _account(row: Any, now: Instant) -> Account:
     return Account(
-        name=row.name, roles=list(read_words(row.roles)), tenants=list(read_words(row.tenants)),
+        name=row.name, digest=digest_of(row), roles=list(read_words(row.roles)), tenants=list(read_words(row.tenants)),
         made_at=format_instant(row.made), disabled_at=_time(row.disabled),
         locked_until=_time(row.locked if row.locked > now else None),
     )  # fmt: skip

@@ -56,6 +56,11 @@ class StoreIntake:
         with outage():
             await self._client.delete(self.store.keys.idempotency(key))
 
+    async def keep(self, answer: Remembered) -> None:
+        with outage():
+            name = self.store.keys.idempotency(answer.key)
+            await self._client.set(name, msgspec.json.encode(answer), px=REMEMBERED_MS)
+
     async def enqueue(
         self, kind: Kind, documents: Sequence[Document], lane: Lane, answer: Remembered | None
     ) -> None:  # fmt: skip

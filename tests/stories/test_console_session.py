@@ -26,6 +26,13 @@ async def asked(session: aiohttp.ClientSession, method: str, url: str, cookie: s
         return answer.status
 
 
+async def changed(session: aiohttp.ClientSession, base: str, cookie: str, change: dict[str, Any]) -> int:
+    async with session.get(f"{base}/v1/people", headers={"Cookie": cookie}) as answer:
+        [digest] = [one["digest"] for one in (await answer.json())["people"] if one["name"] == "otto"]
+    given = {**OURS, "If-Match": f'"{digest}"'}
+    return await asked(session, "POST", f"{base}/v1/people/otto", cookie, json=change, headers=given)
+
+
 async def test_a_session_is_one_browsers_and_ends_when_it_should(world: World) -> None:
     people = ("otto", "ops"), ("root", "admin")
     order = {"type": "pause", "id": "o", "at": "2026-11-27T10:00:00Z", "by": "otto", "channel": "sms"}
@@ -42,9 +49,9 @@ async def test_a_session_is_one_browsers_and_ends_when_it_should(world: World) -
         assert await asked(session, "GET", f"{base}/v1/me", mine) == 401, "it is over, whoever kept a copy"
         assert await asked(session, "GET", f"{base}/v1/me", again) == 200
         change = {"roles": ["auditor"], "reason": "another desk"}
-        assert await asked(session, "POST", f"{base}/v1/people/otto", root, json=change) == 204
+        assert await changed(session, base, root, change) == 204
         assert await asked(session, "POST", f"{base}/v1/commands", again, json=order) == 403, "from the next request on"
         shut = {"disabled": True, "reason": "left the house"}
-        assert await asked(session, "POST", f"{base}/v1/people/otto", root, json=shut) == 204
+        assert await changed(session, base, root, shut) == 204
         assert await asked(session, "GET", f"{base}/v1/me", again) == 401
         assert await asked(session, "GET", f"{base}/v1/me", "gateway-session=nonsense") == 401

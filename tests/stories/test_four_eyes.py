@@ -190,13 +190,38 @@ async def test_a_role_that_is_taken_away_holds_from_the_next_request_on(office: 
     assert (await office.ask("otto", "GET", "/v1/lanes"))[0] == 200
     change = {"roles": ["auditor"], "reason": "moved on"}
     assert (await office.ask("otto", "POST", "/v1/people/otto", change))[0] == 403
-    assert (await office.ask("root", "POST", "/v1/people/otto", change))[0] == 204
+    assert (await office.ask("root", "POST", "/v1/people/otto", change))[0] == 428, "without having looked"
+    looked_at = await account(office, "otto")
+    assert (await office.ask("root", "POST", "/v1/people/otto", change, If_Match=looked_at))[0] == 204
+    assert (await office.ask("root", "POST", "/v1/people/otto", change, If_Match=looked_at))[0] == 412, "it is another"
     status, me = await office.ask("otto", "GET", "/v1/me")
     assert (status, me["roles"], me["kind"]) == (200, ["auditor"], "person")
-    status, _ = await office.ask("root", "POST", "/v1/people/otto", {"disabled": True, "reason": "left"})
+    left, now = {"disabled": True, "reason": "left"}, await account(office, "otto")
+    status, _ = await office.ask("root", "POST", "/v1/people/otto", left, If_Match=now)
     assert (status, (await office.ask("otto", "GET", "/v1/me"))[0]) == (204, 401)
     own = {"roles": ["compliance"], "reason": "let me"}
-    assert (await office.ask("root", "POST", "/v1/people/root", own))[0] == 403, "nobody changes their own account"
+    mine = await account(office, "root")
+    status, _ = await office.ask("root", "POST", "/v1/people/root", own, If_Match=mine)
+    assert status == 403, "nobody changes their own account"
+    status, _ = await office.ask("root", "POST", "/v1/people/nobody", own, If_Match=mine)
+    assert status == 404
+
+
+async def account(office: Office, name: str) -> str:
+    """What `If-Match` must name to change it."""
+    _, listed = await office.ask("root", "GET", "/v1/people")
+    return next(f'"{one["digest"]}"' for one in listed["people"] if one["name"] == name)
+
+
+async def test_what_is_asked_twice_under_one_key_is_done_once(office: Office) -> None:
+    text = wanted(pack(office.world, "test.2", 2))
+    first = await office.ask("ada", "POST", "/v1/policies/proposals", text, Idempotency_Key="once")
+    again = await office.ask("ada", "POST", "/v1/policies/proposals", text, Idempotency_Key="once")
+    assert first[0] == 201
+    assert again == first
+    assert len((await office.ask("bea", "GET", "/v1/policies/proposals"))[1]) == 1
+    other = wanted(pack(office.world, "test.3", 2))
+    assert (await office.ask("ada", "POST", "/v1/policies/proposals", other, Idempotency_Key="once"))[0] == 422
 
 
 async def test_a_session_ends_when_it_is_left_and_a_wrong_password_is_told_nothing(office: Office) -> None:

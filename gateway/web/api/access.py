@@ -1,6 +1,6 @@
 """Who may: sessions of people, accounts, keys of systems. Every change of them is written down."""
 
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol, assert_never
 
 from msgspec import Meta, Struct
 
@@ -70,9 +70,11 @@ class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """An account as administrators see it; `locked_until` after passwords that were wrong."""
+    """An account as administrators see it; `locked_until` after passwords that were wrong. `digest` is what `If-Match`
+    must name to change it."""
 
     name: str
+    digest: str
     roles: list[str]
     tenants: list[str]
     made_at: str
@@ -121,8 +123,10 @@ class Access(Protocol):
     async def add_person(self, who: Principal, wanted: NewPerson) -> str | None:
         """Why not, as a sentence, or None."""
 
-    async def change_person(self, who: Principal, name: str, wanted: ChangedPerson) -> bool:
-        """False if nobody bears the name."""
+    async def change_person(
+        self, who: Principal, name: str, wanted: ChangedPerson, digest: str
+    ) -> Literal["done", "gone", "stale"]:
+        """Gone if nobody bears the name, stale if the account is another by now than the one of that digest."""
 
     async def people(self, cursor: str | None, most: int) -> Accounts:
         """A page of the accounts, by name. Raises BadCursor."""
@@ -191,9 +195,15 @@ def _accounts(access: Access) -> list[Route]:
             return wanted
         if call.path["name"] == call.principal.id:
             return refused(403, "Forbidden", "nobody changes their own account: ask another administrator")
-        if not await access.change_person(call.principal, call.path["name"], wanted):
-            return refused(404, "Not Found", "nobody bears that name")
-        return Answer(status=204)
+        match await access.change_person(call.principal, call.path["name"], wanted, call.match or ""):
+            case "done":
+                return Answer(status=204)
+            case "gone":
+                return refused(404, "Not Found", "nobody bears that name")
+            case "stale":
+                return refused(412, "Precondition Failed", "somebody changed the account meanwhile; look at it again")
+            case other:
+                assert_never(other)
 
     async def add_key(call: Call) -> Answer:
         wanted = read(call.body, NewKey)
@@ -229,7 +239,7 @@ def _accounts(access: Access) -> list[Route]:
         Route(
             method="POST", path="/v1/people/{name}", name="change_person", roles=ADMIN, act=change_person,
             summary="Changes somebody's roles, or shuts them out; holds from the next request on",
-            body=ChangedPerson, answers={204: None}, problems=(*bad, 404),
+            body=ChangedPerson, answers={204: None}, problems=(*bad, 404, 412, 428), match=True,
         ),
         Route(
             method="POST", path="/v1/keys", name="add_key", summary="A key for a system", roles=ADMIN, act=add_key,

@@ -146,7 +146,7 @@ def routes(deeds: Deeds, views: Views) -> list[Route]:
         Route(
             method="POST", path="/v1/dead-letters/replay", name="replay_dead_letters",
             summary="Puts dead letters back on the streams they came from", roles=frozenset({"ops"}), act=replay,
-            body=Replay, answers={200: Replayed}, problems=bad,
+            body=Replay, answers={200: Replayed}, problems=(*bad, 409), once=True,
         ),
         Route(
             method="POST", path="/v1/dead-letters/preview", name="preview_replay",

@@ -83,7 +83,7 @@ def routes(desk: Desk) -> list[Route]:
         Route(
             method="POST", path="/v1/in-doubt/{reference}", name="attest_doubt", roles=frozenset({"ops"}), act=attest,
             summary="What the provider says of a send in doubt; there is no way to send it again", body=Evidence,
-            answers={202: None}, problems=(400, 404, 413, 415, 503),
+            answers={202: None}, problems=(400, 404, 409, 413, 415, 503), once=True,
         ),
         Route(
             method="GET", path="/v1/states", name="list_states", roles=SEES_PEOPLE, act=states, query=PagedStates,

@@ -177,7 +177,8 @@ def _deciding(policies: Policies) -> list[Route]:
     return [
         Route(
             method="POST", path="/v1/policies/proposals", name="propose_policy", summary="Proposes a change of a pack",
-            roles=OFFICERS, act=propose, body=NewProposal, answers={201: ProposalTold}, problems=(400, 413, 415, 503),
+            roles=OFFICERS, act=propose, body=NewProposal, answers={201: ProposalTold},
+            problems=(400, 409, 413, 415, 503), once=True,
         ),
         *[
             Route(

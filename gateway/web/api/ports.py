@@ -39,6 +39,9 @@ class Intake(Protocol):
     async def forget(self, key: str) -> None:
         """Gives an idempotency key free again: nothing was done under it."""
 
+    async def keep(self, answer: Remembered) -> None:
+        """Keeps what was answered under its key."""
+
     async def enqueue(self, kind: Kind, documents: Sequence[Document], lane: Lane, answer: Remembered | None) -> None:
         """Puts all of the documents on their stream, or none; with them what was answered, if that is to be kept."""
 

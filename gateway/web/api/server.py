@@ -142,11 +142,15 @@ class Api:
             if not before.status:
                 return refused(409, "Conflict", "the first request with this Idempotency-Key is still under way")
             replayed = {"Idempotent-Replayed": "true"}
-            return Answer(status=before.status, body=msgspec.Raw(before.body.encode()), headers=replayed)
+            body = msgspec.Raw(before.body.encode()) if before.body else None
+            return Answer(status=before.status, body=body, headers=replayed)
         done = False
         try:
             answer = await route.act(call)
             done = answer.status < 300
+            if done and not route.many:  # documents are kept with their answer in one step
+                told = "" if answer.body is None else _encode(answer.body).decode()
+                await self.intake.keep(msgspec.structs.replace(new, status=answer.status, body=told))
             return answer
         finally:
             if not done:

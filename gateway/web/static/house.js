@@ -19,7 +19,7 @@ async function acts({ query }) {
 async function accounts({ me, query, again }) {
   const seen = await get("/v1/people", { cursor: query.cursor }), admin = me.roles.includes("admin");
   const turn = (row) => ask(row.disabled_at ? t("enable") : t("disable"), t(row.disabled_at ? "enable.effect" : "disable.effect", { person: row.name }), [reason()],
-    row.disabled_at ? t("enable") : t("disable"), async (given) => { await post(`/v1/people/${at(row.name)}`, { disabled: !row.disabled_at, reason: given.reason }); again(); });
+    row.disabled_at ? t("enable") : t("disable"), async (given) => { await post(`/v1/people/${at(row.name)}`, { disabled: !row.disabled_at, reason: given.reason }, { "If-Match": `"${row.digest}"` }); again(); });
   return [
     table(t("screen.accounts"), [
       { head: t("name"), cell: (row) => row.name }, { head: t("roles"), cell: (row) => roles(row.roles) }, { head: t("tenants"), cell: (row) => row.tenants.join(", ") },
