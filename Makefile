@@ -40,7 +40,8 @@ laws: $(STAMP)   ## who may import whom
 	$(BIN)/lint-imports --no-cache
 
 unit: $(STAMP)   ## the tests, with real parts
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not alone"
+	$(BIN)/pytest -m alone
 
 faults: $(STAMP) ## faults by lot on a real store, some minutes: nothing twice, nothing lost, no cap passed
 	$(BIN)/python -m tests.faults.campaign --seeds 20 --jobs 400

@@ -203,6 +203,7 @@ async def test_a_provider_that_leaves_too_many_in_doubt_is_left_alone_and_none_o
     assert not doubtful & {record["To"] for record in b.log}
 
 
+@pytest.mark.alone
 async def test_while_every_provider_of_sms_is_dead_email_flows_as_before_and_the_sms_wait_and_resume_by_themselves(
     world: World,
 ) -> None:

@@ -29,6 +29,7 @@ async def test_an_early_report_is_kept_until_its_message_is_known(world: World) 
         await told(world, early("m-2", now))
         await world.put(reminder("a"))
         await world.receipts.until(lambda: world.receipts.statuses("a") == ["sent"])
+        await world.emptied()
         assert await world.redis.zcard(world.keys.orphans) == 2, "the same report twenty times is one"
         [reference] = [
             key.decode().rpartition(":")[2] async for key in world.redis.scan_iter(f"{world.prefix}:reference:*")
