@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Page
 
 from gateway.web import console
 from tests.peers.browser import browser, page
@@ -41,6 +42,47 @@ async def test_every_screen_can_be_read_by_everybody(world: World, look: str) ->
             assert told == [], (look, screen)
             wide = await seen.evaluate("() => document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, (look, screen)
+
+
+async def test_everything_is_reached_by_the_keyboard_alone(world: World) -> None:
+    async with house(world) as base, browser() as opened, page(opened, base, **LOOKS["light"]) as seen:
+        await seen.goto("/")
+        await seen.wait_for_function(SHOWN)
+        await seen.keyboard.press("Tab")
+        assert await focused(seen) == "Skip to the content"
+        await seen.keyboard.press("Enter")
+        assert await seen.evaluate("() => document.activeElement.id") == "main"
+        await seen.keyboard.press("/")
+        assert await seen.evaluate("() => document.activeElement.id") == "find"
+        await seen.keyboard.type("ann")
+        await seen.keyboard.press("Enter")
+        await seen.wait_for_function("() => document.querySelectorAll('main tbody tr').length === 3")
+        await reached(seen, "third")
+        await seen.keyboard.press("Enter")
+        await seen.wait_for_function("() => document.querySelector('main h1')?.textContent === 'third'")
+        await reached(seen, "Cancel the job")
+        await seen.keyboard.press("Enter")
+        assert await seen.evaluate("() => document.querySelector('dialog').open")
+        await reached(seen, "Cancel")
+        await seen.keyboard.press("Escape")
+        await seen.wait_for_function("() => document.querySelector('dialog') === null")
+        assert await focused(seen) == "Cancel the job", "one is where one was"
+
+
+async def focused(seen: Page) -> str:
+    text: str = await seen.evaluate("() => document.activeElement.textContent.trim()")
+    return text
+
+
+async def reached(seen: Page, text: str) -> None:
+    """By Tab, in as many steps as there are things on a page, and with an outline to be seen."""
+    for _ in range(60):
+        await seen.keyboard.press("Tab")
+        if await focused(seen) == text:
+            style = await seen.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+            assert style == "solid"
+            return
+    raise AssertionError(f"{text} is not reached")
 
 
 def test_the_screens_that_are_looked_at_are_all_there_are() -> None:

@@ -18,6 +18,7 @@ const ROOMS = [
 let me = null;
 let unwatch = null;
 let leave = null;
+let held = false;
 const main = h("main", { id: "main", tabindex: "-1" });
 
 /** Where one is: the screen, what it is about, and what was filled in. */
@@ -29,7 +30,7 @@ function place() {
 
 const may = (screen) => SCREENS[screen].roles.some((role) => me.roles.includes(role));
 
-async function show({ quiet = false } = {}) {
+async function show({ quiet = false, first = false } = {}) {
   const where = place();
   const screen = SCREENS[where.screen];
   if (!screen) return main.replaceChildren(h("h1", {}, t("not_found")), h("p", {}, t("not_found.why")));
@@ -47,13 +48,22 @@ async function show({ quiet = false } = {}) {
     const title = screen.title?.(where) ?? t(`screen.${where.screen}`);
     document.title = `${title} · ${t("title")}`;
     main.replaceChildren(h("h1", {}, title), ...shown(content));
-    if (!quiet) main.focus({ preventScroll: true });
+    if (!quiet && !first) main.focus({ preventScroll: true });
   } catch (error) {
     if (error.status === 401) return signIn();
     if (quiet) return; // what is shown stays, and its age is told above
     main.replaceChildren(h("h1", {}, t("error.title")), h("div", { class: "trouble", role: "alert" }, fault(error)),
       h("button", { type: "button", onclick: () => show() }, t("again")));
   }
+}
+
+/** Shows what is new, but not under the fingers of whoever is on something: then as soon as they leave it. */
+function refresh() {
+  if (!SCREENS[place().screen]?.live) return;
+  const busy = main !== document.activeElement && main.contains(document.activeElement);
+  if (!busy && !document.querySelector("dialog")) return show({ quiet: true });
+  if (!held) main.addEventListener("focusout", () => { held = false; setTimeout(refresh); }, { once: true });
+  held = true;
 }
 
 function chooser(label, name, options, value, act) {
@@ -95,7 +105,7 @@ function frame() {
     fresh.className = `fresh ${is ? "good" : "bad"}`;
     fresh.textContent = is ? t("fresh.live") : behind ? t("fresh.behind", { n: Math.round(behind) }) : t("fresh.stale");
     document.body.classList.toggle("stale", !is);
-  }, () => { if (SCREENS[place().screen]?.live && !main.contains(document.activeElement?.closest("form"))) show({ quiet: true }); });
+  }, refresh);
 }
 
 /** What a word that is looked for may be. */
@@ -132,7 +142,7 @@ async function start() {
     return;
   }
   frame();
-  await show();
+  await show({ first: true });
 }
 
 window.addEventListener("hashchange", () => { if (me) show(); });
