@@ -1,19 +1,18 @@
 """What waits for a person or is there to be looked through: sends in doubt, states of people, what was done."""
 
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from gateway.queries.deeds import Deeds
 from gateway.queries.doubts import Doubts
 from gateway.queries.standings import Standings
+from gateway.web.api.access import Reason
 from gateway.web.api.body import read
 from gateway.web.api.paging import Paged, page
 from gateway.web.api.principal import Principal
 from gateway.web.api.route import Answer, Call, Route, refused
 from gateway.web.api.views import READERS, SEES_PEOPLE, Word, tenants_of
-
-Reason = Annotated[str, Meta(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class PagedStates(Paged, frozen=True):

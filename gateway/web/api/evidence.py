@@ -5,6 +5,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta, Struct
 
 from gateway.domain.clock import parse_instant
+from gateway.web.api.access import Reason
 from gateway.web.api.body import read
 from gateway.web.api.principal import Principal
 from gateway.web.api.route import Answer, Call, FaultAt, Route, refused
@@ -12,7 +13,6 @@ from gateway.web.api.views import REVEALS
 
 MOST_ENTRIES = 5_000
 """of one file; `gateway ledger export` makes larger ones"""
-Reason = Annotated[str, Meta(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
