@@ -81,6 +81,13 @@ class Sandbox:
         self._waiting: deque[ProviderReceipt] = deque(maxlen=RECEIPTS_WAITING)
         self._wake = asyncio.Event()
         self._courier: asyncio.Task[None] | None = None
+        self.drill: Outcome | None = None
+        """while it is set, every send is answered with it: how an outage is practised"""
+
+    @property
+    def unreported(self) -> int:
+        """Messages whose receipt is still to come."""
+        return len(self._waiting)
 
     async def start(self) -> None:
         self._courier = asyncio.create_task(self._deliver(), name=f"sandbox-{self.name}")
@@ -91,6 +98,8 @@ class Sandbox:
             return InDoubt("timeout", f"no answer within {timeout:g} s")
         if self._latency:
             await asyncio.sleep(self._latency)
+        if self.drill is not None:
+            return self.drill
         play = self._play(message)
         if not isinstance(play.outcome, Refused | Unavailable):
             self.messages.append(message)

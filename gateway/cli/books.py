@@ -8,7 +8,7 @@ import msgspec
 import redis.asyncio as redis
 from msgspec import Struct
 
-from gateway.cli.portfolio import Sample
+from gateway.cli.portfolio import TENANT, Sample
 from gateway.domain.clock import SECOND, Instant, parse_instant
 from gateway.domain.receipt import Receipt
 from gateway.store.keys import Keys
@@ -129,11 +129,12 @@ class Account(Struct, frozen=True):
 
 
 async def open_receipts(store: redis.Redis, keys: Keys) -> None:
-    """A consumer group of our own, so that no receipt is trimmed before we have read it."""
-    await store.xgroup_create(keys.receipts, READER, id="0", mkstream=True)
+    """A consumer group of our own from here on, so that no receipt is trimmed before we have read it."""
+    await store.xgroup_create(keys.receipts, READER, id="$", mkstream=True)
 
 
 async def next_receipts(store: redis.Redis, keys: Keys) -> list[Receipt]:
-    """Those that came, or none after a moment."""
+    """Ours of those that came, or none after a moment."""
     answer: Any = await store.xreadgroup(READER, READER, {keys.receipts: ">"}, count=500, block=BLOCK_MS, noack=True)
-    return [_decoder.decode(fields[b"receipt"]) for _, rows in answer or () for _, fields in rows]
+    came = (_decoder.decode(fields[b"receipt"]) for _, rows in answer or () for _, fields in rows)
+    return [receipt for receipt in came if receipt.tenant == TENANT]

@@ -1,19 +1,21 @@
 """What `gateway demo` says: every job with its fate and the reason in words, sample messages, and the balance."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from channels.contract import Message
 from gateway.cli.books import DEAD, DUPLICATE, SILENT, STATUSES, Account, Books, Job
 from gateway.cli.portfolio import Person, Portfolio
-from gateway.domain.clock import DAY, Instant, parse_instant
+from gateway.domain.clock import DAY, Instant, format_instant, parse_instant
 from gateway.domain.receipt import Receipt
 from gateway.domain.walltime import date_of, day_of, wall
 from gateway.policy.hours import local
@@ -57,7 +59,7 @@ def tell_place(console: Console, port: int, wished: int) -> None:
     console.print("\nThe store runs in a private folder that is removed at the end.")
     if port != wished:
         console.print(f"Port {wished} is taken, so a free one is used:")
-    console.print(f"http://{HOST}:{port} (health and metrics; the console comes later)", soft_wrap=True)
+    console.print(f"The console: http://{HOST}:{port}", soft_wrap=True)
 
 
 def tell_enqueued(console: Console, keys: Keys, entries: int, portfolio: Portfolio, now: Instant) -> None:
@@ -69,11 +71,29 @@ def tell_enqueued(console: Console, keys: Keys, entries: int, portfolio: Portfol
     console.print(f"{entries} entries on {keys.lanes['normal']}, its lane :high and its lane :bulk.\n")
 
 
-def tell_to_stay(console: Console, port: int) -> None:
-    console.print(
-        f"\n[bold]Still running:[/bold] what waits is sent when its hour comes. See http://{HOST}:{port}/metrics. "
-        "[bold]Press Ctrl-C to end.[/bold]"
-    )
+def tell_to_stay(console: Console, port: int, people: Mapping[str, str], password: str) -> None:
+    console.print(f"\n[bold]Still running, and traffic goes on.[/bold] The console: http://{HOST}:{port}")
+    listed = ", ".join(f"{name} ({role})" for name, role in people.items())
+    console.print(f"Sign in as {listed}; the password of all is {password}", soft_wrap=True)
+    console.print("[bold]Press Ctrl-C to end.[/bold]")
+
+
+@contextmanager
+def passing_days(console: Console, days: int) -> Iterator[Callable[[Instant], None]]:
+    """Called with the moment that a month which is played has come to."""
+    console.print(f"\nThe last {days} days are played first, by a faster clock; look on if you like.")
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield lambda at: None
+        return
+    columns = (SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task, first = bar.add_task("", total=days), [0]
+
+        def shown(at: Instant) -> None:
+            first[0] = first[0] or at
+            bar.update(task, completed=(at - first[0]) / DAY, description=format_instant(at)[:16].replace("T", " "))
+
+        yield shown
 
 
 def counted(books: Books) -> str:

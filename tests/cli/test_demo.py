@@ -1,6 +1,7 @@
 """The demo as a newcomer meets it: real runs of the command, read from its output."""
 
 import io
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -76,7 +78,7 @@ def check(shown: str) -> dict[str, int]:
     for text in (
         "(house.daily)", "(house.hours)", "quiet_hours", "sms → email", "sms → push", "sms+email+push",
         "Dead letter from gateway:reminders: recipient.phone: must be", "sms in zh-CN", "sms in en", "拒收请回复",
-        "Reply STOP", "(health and metrics; the console comes later)",
+        "Reply STOP", "The console: http://127.0.0.1:",
     ):  # fmt: skip
         assert text in shown, (text, shown)
     assert shown.count("(house.daily)") == 2
@@ -101,13 +103,28 @@ async def test_at_another_time_of_day_others_wait_and_the_books_balance_too(hour
     check(told.getvalue())
 
 
-def test_asked_to_stay_it_answers_until_it_is_told_to_end(tmp_path: Path) -> None:
+def asked(address: str, path: str, token: str | None = None, body: Any = None) -> Any:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(address + path, data, headers), timeout=10) as answer:
+        return json.loads(answer.read())
+
+
+def test_asked_to_stay_it_opens_on_a_living_console_until_it_is_told_to_end(tmp_path: Path) -> None:
     with running(tmp_path, "--stay") as process:
         shown = read_until(process, "Press Ctrl-C")
+        assert "The books balance: " in shown
         address = re.findall(r"http://127\.0\.0\.1:\d+", shown)[0]
         for path, text in (("healthz", "alive"), ("readyz", "ready"), ("metrics", "gateway_duplicates_total")):
             with urllib.request.urlopen(f"{address}/{path}", timeout=5) as answer:
                 assert text in answer.read().decode()
+        [password] = re.findall(r"the password of all is (\S+)", shown)
+        for who, role in (("olivia", "ops"), ("carmen", "compliance"), ("victor", "compliance"), ("ada", "admin")):
+            assert f"{who} ({role})" in shown
+            token = asked(address, "/v1/sessions", body={"name": who, "password": password})["token"]
+            assert asked(address, "/v1/me", token)["roles"] == [role]
+            if who == "carmen":
+                it_is_lived_in(address, token)
         [folder] = tmp_path.iterdir()
         assert (folder / "redis" / "v.sock").exists()
         process.send_signal(signal.SIGTERM)
@@ -115,6 +132,27 @@ def test_asked_to_stay_it_answers_until_it_is_told_to_end(tmp_path: Path) -> Non
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def it_is_lived_in(address: str, token: str) -> None:
+    """A month of jobs whose books balance, kept back and sent, by day; and something that needs a person."""
+    month = asked(address, "/v1/overview?days=31", token)
+    assert month["books"]["difference"] == 0
+    assert month["books"]["accepted"] > 1500
+    assert month["in_doubt"] >= 1
+    for status in ("delivered", "undelivered", "suppressed", "expired", "failed", "waiting", "presumed_sent"):
+        assert month["books"]["standing"][status] > 0, month
+    today = asked(address, "/v1/overview?days=1", token)
+    assert 0 < sum(sum(one["standing"].values()) for one in today["channels"]) < month["books"]["accepted"] / 5
+    assert {one["tenant"] for one in asked(address, "/v1/messages?limit=200", token)["jobs"]} > {"demo"}
+    assert asked(address, "/v1/dead-letters", token)["total"] == 1
+    assert asked(address, "/v1/states", token)["states"]
+    newest = month["head"]["seq"]
+    for _ in range(60):
+        if asked(address, "/v1/overview", token)["head"]["seq"] > newest + 5:
+            return
+        time.sleep(0.25)
+    raise AssertionError("nothing goes on")
 
 
 def test_ended_halfway_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
