@@ -7,6 +7,7 @@ from gateway.front.access import HouseAccess, HouseKeys
 from gateway.front.behind import Behind
 from gateway.front.deeds import HouseDeeds
 from gateway.front.desk import HouseDesk
+from gateway.front.drafts import HouseDrafts
 from gateway.front.evidence import HouseBundles
 from gateway.front.intake import Lookups, StoreIntake
 from gateway.front.oidc import Issuer
@@ -15,7 +16,7 @@ from gateway.front.texts import CatalogTexts
 from gateway.front.views import LedgerViews
 from gateway.front.why import HouseWhy
 from gateway.rendering.catalog import Catalog
-from gateway.web.api import access, deeds, desk, documents, evidence, policies, reminders, texts, views, why
+from gateway.web.api import access, deeds, desk, documents, drafts, evidence, policies, reminders, texts, views, why
 from gateway.web.api.principal import ApiKey, ConfiguredKeys
 from gateway.web.api.server import Api
 from gateway.web.api.stream import Stream
@@ -34,6 +35,7 @@ def api(config: Config, words: Catalog, behind: Behind, clock: Clock) -> Api:
         *documents.routes(intake), *reminders.routes(Lookups(behind, clock)), *views.routes(seen),
         *why.routes(HouseWhy(behind, clock, config, words)), *deeds.routes(HouseDeeds(behind, clock), seen),
         *access.routes(HouseAccess(configured, behind, clock), secure=secure), *policies.routes(law),
+        *drafts.routes(HouseDrafts(law)),
         *desk.routes(HouseDesk(behind, clock, config.horizons.receipts)), *texts.routes(CatalogTexts(words)),
         *evidence.routes(HouseBundles(behind, clock)),
     ]  # fmt: skip

@@ -44,7 +44,9 @@ def _number(value: Any) -> float:
 
 
 def _rules(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    rules = document.get("rules") or ()
+    rules = document.get("rules")
+    if not isinstance(rules, list):
+        return {}
     return {str(rule.get("id")): rule for rule in rules if isinstance(rule, Mapping)}
 
 
