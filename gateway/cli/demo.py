@@ -22,7 +22,7 @@ from rich.console import Console
 from gateway import app
 from gateway.bookkeeping.keeper import Books
 from gateway.bookkeeping.people import add_person
-from gateway.books import anchors_of, books_of
+from gateway.books import anchors_of, books_of, where_of
 from gateway.cli import demo_report
 from gateway.cli.debtors import DAYS, debtors, month
 from gateway.cli.month import MovedClock, play
@@ -30,13 +30,17 @@ from gateway.cli.show import Stage, show
 from gateway.cli.terminal import Quit
 from gateway.cli.traffic import Traffic
 from gateway.config import Config, load, shipped
-from gateway.domain.clock import DAY, HOUR, MINUTE, Clock, SystemClock
+from gateway.domain.clock import DAY, HOUR, MINUTE, Clock, SystemClock, format_instant
 from gateway.front.behind import Behind
 from gateway.front.door import api
+from gateway.front.policies import HousePolicies
 from gateway.pipeline.metrics import Metrics
+from gateway.policy.edit import Edit, agreeing, edited
+from gateway.policy.pack import parse_pack
 from gateway.store.keys import Keys
 from gateway.store.redis import Store, client
-from gateway.web.api.principal import EVERY_TENANT
+from gateway.web.api.policies import NewProposal, Refusal
+from gateway.web.api.principal import EVERY_TENANT, Principal
 from gateway.web.ops import Health
 from gateway.web.server import serve_web
 from gateway.web.webhooks import Webhooks
@@ -133,7 +137,30 @@ async def _lived_in(house: House, folder: Path, clock: Clock, console: Console, 
     async with _at_work(house, hurried, moved, Metrics()) as (plant, work):
         with demo_report.passing_days(console, DAYS) as shown:
             events, until = month(debtors(), now), now - 2 * MINUTE
-            return await _unless(stop, work, play(plant, moved, house.books, anchors, events, until, shown)) is not None
+            done = await _unless(stop, work, play(plant, moved, house.books, anchors, events, until, shown))
+    if done:
+        await _want_a_change(house, clock)
+    return done is not None
+
+
+async def _want_a_change(house: House, clock: Clock) -> None:
+    """Somebody of compliance wants fewer contacts, and somebody else has yet to say yes."""
+    config = house.config
+    law = HousePolicies(house.behind, clock, where_of(config), config.policies, config.web.cool_off)
+    [text] = [pack.text for pack in await law.in_force() if pack.code == "house"]
+    version = Edit(rule="", path=("version",), value=f"{format_instant(clock.now())[:10]}.2")
+    text = edited(text, [Edit(rule="house.weekly", path=("max",), value=5), version])
+    pack, faults = parse_pack(text, "house", "house")
+    if pack is None:
+        raise Quit(*faults)
+    wanted = NewProposal(
+        code="house", text=agreeing(text, pack),
+        reason="Complaints say that seven contacts in a week are too many; house rule, review of November",
+    )  # fmt: skip
+    carmen = Principal(id="carmen", kind="person", roles=frozenset({"compliance"}), tenants=frozenset({EVERY_TENANT}))
+    done = await law.propose(carmen, wanted, 0)
+    if isinstance(done, Refusal):
+        raise Quit(done.sentence)
 
 
 def _configured(folder: Path, sandboxes: Sandboxes, packs: tuple[str, ...] | None) -> Config:

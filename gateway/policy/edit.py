@@ -24,7 +24,7 @@ _PLACES: tuple[tuple[tuple[str, ...], Sort], ...] = (
     (("max",), "number"), (("within", "days"), "number"), (("within", "rolling"), "text"),
     (("within", "calendar"), "choice"), (("days",), "number"), (("for",), "text"), (("min_gap",), "text"),
     (("wait", "days"), "number"), (("wait", "business_days"), "number"), (("fresh_for", "days"), "number"),
-    (("source",), "text"), (("otherwise",), "choice"),
+    (("otherwise",), "choice"), (("source",), "text"),
 )  # fmt: skip
 
 
@@ -51,15 +51,13 @@ class Unfit(ValueError):
 
 def places(rule: Mapping[str, Any]) -> list[Place]:
     """What of a rule a form changes."""
-    found = [
+    hours = rule.get("hours")
+    days = hours.items() if isinstance(hours, Mapping) else ()
+    return [Place(path=("hours", str(day)), sort="hours", value=_joined(times)) for day, times in days] + [
         Place(path=path, sort=sort, value=value, choices=_CHOICES.get(path, ()))
         for path, sort in _PLACES
         if (value := _at(rule, path)) is not None
     ]
-    hours = rule.get("hours")
-    if isinstance(hours, Mapping):
-        found += [Place(path=("hours", str(day)), sort="hours", value=_joined(times)) for day, times in hours.items()]
-    return found
 
 
 def _at(rule: Mapping[str, Any], path: Sequence[str]) -> Any:

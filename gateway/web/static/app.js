@@ -6,9 +6,10 @@ import { watch } from "./live.js";
 import * as house from "./house.js";
 import * as law from "./law.js";
 import * as ops from "./ops.js";
+import * as policy from "./policy.js";
 import { begin, choose, chooseZone, language, languages, t, zone } from "./words.js";
 
-const SCREENS = { ...ops.screens, ...law.screens, ...house.screens };
+const SCREENS = { ...ops.screens, ...policy.screens, ...law.screens, ...house.screens };
 const ROOMS = [
   ["ops", ["overview", "messages", "providers", "lanes", "in-doubt", "dead-letters", "switches"]],
   ["law", ["policies", "proposals", "states", "templates", "evidence"]],

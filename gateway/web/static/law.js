@@ -1,143 +1,13 @@
-// What compliance officers look at: the law in force, what somebody wants of it and what that would have done, who said
-// stop, a person's contacts, the texts, and the evidence.
+// What compliance officers look at beside the law itself: who said stop, a person's contacts, the texts, the evidence.
 
 import { at, get, order, post } from "./api.js";
 import { ask, bars, card, facts, field, form, h, link, state, table, time } from "./dom.js";
 import { jobColumns, jobLink, personLink } from "./ops.js";
-import { number, t, term, when } from "./words.js";
+import { number, t, term } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
 const SEES = ["ops", "compliance", "auditor"];
 const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
-
-async function policies({ names, me }) {
-  const packs = await get("/v1/policies");
-  if (!names.length) {
-    return [h("p", {}, t("policies.sentence", { n: packs.length })), table(t("screen.policies"), [
-      { head: t("pack"), cell: (row) => link(`#/policies/${row.code}`, row.code) }, { head: t("version"), cell: (row) => row.label.split("@")[1] },
-      { head: t("rules"), cell: (row) => number((row.text.match(/^\s*- id:/gm) ?? []).length), kind: "number" },
-    ], packs)];
-  }
-  const pack = packs.find((one) => one.code === names[0]);
-  if (!pack) return h("p", { class: "empty" }, t("nothing"));
-  if (!me.roles.includes("compliance")) return [h("p", {}, pack.label), h("pre", {}, pack.text)];
-  const before = h("section", { class: "card" }, h("h2", {}, t("difference")), h("p", { class: "empty" }, t("difference.none")));
-  const asking = form([
-    field("text", t("pack.text"), { rows: 24, value: pack.text, spellcheck: "false", required: true }),
-    field("effective_from", t("effective"), { type: "datetime-local" }), reason(t("pack.reason")),
-  ], t("propose"), async (given) => {
-    const begins = given.effective_from ? { effective_from: new Date(given.effective_from).toISOString() } : {};
-    const text = document.getElementById("f-text").value;
-    const made = await post("/v1/policies/proposals", { code: pack.code, text, reason: given.reason, ...begins });
-    location.hash = `#/proposal/${made.id}`;
-  }, { kind: "main" });
-  asking.addEventListener("input", () => before.replaceChildren(h("h2", {}, t("difference")),
-    difference(pack.text, document.getElementById("f-text")?.value ?? pack.text)));
-  return [h("p", {}, t("pack.in_force", { label: pack.label })), asking, before];
-}
-
-/** The lines that differ between two texts, marked, with a few around them. */
-function difference(old, fresh) {
-  const lines = compared(old.split("\n"), fresh.split("\n"));
-  if (lines.every(([mark]) => mark === " ")) return h("p", { class: "empty" }, t("difference.none"));
-  const near = lines.map((_, i) => lines.slice(Math.max(0, i - 3), i + 4).some(([mark]) => mark !== " "));
-  const names = { " ": "span", "-": "del", "+": "ins" };
-  return h("pre", { class: "difference" }, lines.map(([mark, line], i) => near[i]
-    ? h(names[mark], {}, `${mark} ${line}\n`)
-    : near[i - 1] ? h("span", { class: "faint" }, "  …\n") : null));
-}
-
-/** Every line of two texts with its mark, by their longest common subsequence; what both begin and end with is set aside. */
-function compared(a, b) {
-  let head = 0, tail = 0;
-  while (head < a.length && head < b.length && a[head] === b[head]) head += 1;
-  while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail += 1;
-  const x = a.slice(head, a.length - tail), y = b.slice(head, b.length - tail), wide = y.length + 1;
-  const run = new Uint16Array((x.length + 1) * wide);
-  for (let i = x.length - 1; i >= 0; i -= 1) {
-    for (let j = y.length - 1; j >= 0; j -= 1) {
-      run[i * wide + j] = x[i] === y[j] ? run[(i + 1) * wide + j + 1] + 1 : Math.max(run[(i + 1) * wide + j], run[i * wide + j + 1]);
-    }
-  }
-  const found = a.slice(0, head).map((line) => [" ", line]);
-  let i = 0, j = 0;
-  while (i < x.length || j < y.length) {
-    if (i < x.length && j < y.length && x[i] === y[j]) { found.push([" ", x[i]]); i += 1; j += 1; }
-    else if (i < x.length && (j >= y.length || run[(i + 1) * wide + j] >= run[i * wide + j + 1])) { found.push(["-", x[i]]); i += 1; }
-    else { found.push(["+", y[j]]); j += 1; }
-  }
-  return [...found, ...a.slice(a.length - tail).map((line) => [" ", line])];
-}
-
-async function proposals({ query }) {
-  const seen = await get("/v1/policies/proposals", { state: query.state });
-  return [
-    h("p", {}, ["", "open", "approved", "published", "returned"].map((word) => [link(word ? `#/proposals?state=${word}` : "#/proposals", word ? term("proposal", word) : t("all")), " "])),
-    table(t("screen.proposals"), [
-      { head: t("pack"), cell: (row) => link(`#/proposal/${row.id}`, row.code) }, { head: t("state"), cell: (row) => term("proposal", row.state) },
-      { head: t("effect"), cell: (row) => row.looser ? t("looser") : t("stricter") }, { head: t("who"), cell: (row) => row.proposer },
-      { head: t("when"), cell: (row) => time(row.proposed_at) }, { head: t("effective"), cell: (row) => time(row.effective_from) },
-      { head: t("why"), cell: (row) => row.reason },
-    ], seen, t("proposals.none")),
-  ];
-}
-
-async function proposal({ names, me, again, onleave }) {
-  const [one, packs] = await Promise.all([get(`/v1/policies/proposals/${at(names[0])}`), get("/v1/policies")]);
-  const now = packs.find((pack) => pack.code === one.code)?.text ?? "";
-  const tried = h("section", { class: "card" }, h("h2", {}, t("backtest")), h("p", {}, t("backtest.why")),
-    h("button", { type: "button", onclick: (event) => backtest(event.target, tried, one) }, t("backtest.run")));
-  const decide = (word) => ask(t(word), t(`${word}.effect`, { pack: one.code, at: when(one.effective_from) }),
-    [field("comment", t("comment"), { required: true, minlength: 3, maxlength: 500 })], t(`${word}.button`, { pack: one.code }),
-    async (given) => { await post(`/v1/policies/proposals/${at(one.id)}/${word}`, given, { "If-Match": `"${one.digest}"` }); again(); });
-  const mine = one.proposer === me.id, judges = one.text === now;
-  if (["approved", "published"].includes(one.state) && !judges) onleave(clearTimeout.bind(null, setTimeout(again, 2000)));
-  return [
-    judges && one.state !== "open" ? h("p", { class: "verdict good" }, t("proposal.judges", { pack: one.code }))
-      : h("p", { class: `verdict ${one.looser ? "warn" : "calm"}` }, one.looser ? t("proposal.looser", { pack: one.code }) : t("proposal.stricter", { pack: one.code })),
-    facts([[t("state"), term("proposal", one.state)], [t("who"), one.proposer], [t("when"), time(one.proposed_at)], [t("why"), one.reason],
-      [t("effective"), time(one.effective_from)], [t("decided"), one.decider ? [one.decider, " ", time(one.decided_at)] : "–"], [t("comment"), one.comment ?? "–"]]),
-    one.state === "open" && me.roles.includes("compliance")
-      ? h("div", { class: "buttons" },
-        mine ? h("p", {}, t("proposal.own")) : [h("button", { type: "button", class: "main", onclick: () => decide("approve") }, t("approve")),
-          h("button", { type: "button", onclick: () => decide("return") }, t("return"))])
-      : null,
-    card(t("changes"), table(t("changes"), [{ head: t("rule"), cell: ([rule]) => rule }, { head: t("effect"), cell: ([, what]) => term("change", what) }],
-      Object.entries(one.changes), t("difference.none"))),
-    tried,
-    card(t("difference"), difference(now, one.text)),
-  ];
-}
-
-async function backtest(button, section, one) {
-  button.disabled = true;
-  const waiting = h("p", { role: "status" }, t("backtest.running"), " ", h("progress", {}));
-  section.append(waiting);
-  try {
-    const seen = await get(`/v1/policies/proposals/${at(one.id)}/backtest`, { days: 30 });
-    section.replaceChildren(h("h2", {}, t("backtest")), ...outcome(seen));
-  } catch (error) {
-    waiting.replaceChildren(error.message);
-    button.disabled = false;
-  }
-}
-
-function outcome(seen) {
-  const effects = Object.entries(seen.effects ?? {});
-  const samples = Object.entries(seen.samples ?? {}).flatMap(([effect, rows]) => rows.map((row) => ({ effect, ...row })));
-  return [
-    h("p", {}, t("backtest.read", { n: seen.decisions })),
-    table(t("effect"), [{ head: t("effect"), cell: ([word]) => term("effect", word) }, { head: t("count"), cell: ([, n]) => number(n), kind: "number" }], effects, t("backtest.same")),
-    (seen.rules ?? []).length ? table(t("rules"), [
-      { head: t("rule"), cell: (row) => row.rule }, { head: t("effect"), cell: (row) => term("effect", row.change) }, { head: t("count"), cell: (row) => number(row.decisions), kind: "number" },
-    ], seen.rules) : null,
-    (seen.places ?? []).length ? table(t("jurisdictions"), [
-      { head: t("jurisdictions"), cell: (row) => row.jurisdiction }, { head: t("channel"), cell: (row) => term("channel", row.channel) },
-      { head: t("effect"), cell: (row) => term("effect", row.effect) }, { head: t("count"), cell: (row) => number(row.decisions), kind: "number" },
-    ], seen.places) : null,
-    samples.length ? h("details", {}, h("summary", {}, t("samples", { n: samples.length })), h("pre", {}, samples.map((one) => JSON.stringify(one)).join("\n"))) : null,
-  ];
-}
 
 async function states({ query }) {
   const seen = await get("/v1/states", { state: query.state, cursor: query.cursor });
@@ -230,9 +100,6 @@ async function evidence({ query }) {
 }
 
 export const screens = {
-  policies: { roles: READERS, show: policies, title: ({ names }) => names[0] ?? t("screen.policies") },
-  proposals: { roles: READERS, show: proposals },
-  proposal: { roles: READERS, show: proposal, under: "proposals", title: () => t("screen.proposal") },
   states: { roles: SEES, show: states },
   person: { roles: SEES, show: person, under: "messages", title: ({ names }) => names[1] },
   templates: { roles: READERS, show: templates },
