@@ -21,6 +21,8 @@ from gateway.web.attempt import LASTS_MS, Attempt, AttemptSeal, Code, Trouble, b
 PATH = "/signin/oidc"
 BACK = f"{PATH}/return"
 NAME = "gateway-signin"
+MOST_ERROR = 40
+"""characters of a provider's word for what is wrong (RFC 6749, 4.1.2.1) that the log shows"""
 HEADERS = {**console.HEADERS, "Cache-Control": "no-store"}
 _SENTENCES: dict[Trouble, tuple[int, str, str]] = {
     "denied": (403, "Your organisation did not let you sign in.", "贵组织未允许您登录。"),
@@ -87,7 +89,10 @@ class SignInPages:
     async def _return(self, request: web.Request) -> web.Response:
         found = await self._session(request)
         answer = _led("/") if isinstance(found, Token) else _told(found)
-        if isinstance(found, Token):
+        if not isinstance(found, Token):
+            error = request.query.get("error", "")[:MOST_ERROR] if found == "denied" else ""
+            log.info("sign_in_failed", why=found, error=error)
+        else:
             answer.headers.add("Set-Cookie", cookie.given(found.token, secure=self._secure))
         if found != "strange":  # one that another page brought about must not end the one under way
             answer.headers.add("Set-Cookie", self._kept("", 0))

@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.peers.browser import browser, page
+from tests.peers.npm import installed
 from tests.stories.test_api import answering, free_port
 from tests.stories.test_console import LOCALES, WORDS
+from tests.stories.test_console_for_everybody import AXE, RULES
 from tests.stories.world import World
 from tests.web.identity import CLIENT, SECRET, IdentityProvider, identities
 
@@ -54,6 +56,13 @@ async def test_people_sign_in_at_their_organisation_and_come_back_to_where_they_
             await expect(ada.get_by_label(words["password"], exact=True)).to_be_visible()
 
 
+async def readable(seen: Page) -> None:
+    """axe-core finds nothing that keeps somebody from reading or using the page."""
+    await seen.evaluate((installed(AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
+    found = await seen.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]] == []
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_whom_the_organisation_does_not_let_in_reads_why_and_goes_back(world: World, language: str) -> None:
     async with identities() as provider, house(world, provider) as base, browser() as opened:
@@ -62,5 +71,7 @@ async def test_whom_the_organisation_does_not_let_in_reads_why_and_goes_back(wor
             await ada.goto("/")
             await ada.get_by_role("link", name=BUTTON[language], exact=True).click()
             await expect(ada.get_by_text(DENIED[language], exact=True)).to_be_visible()
+            await readable(ada)
             await ada.get_by_role("link").first.click()
             await expect(ada.get_by_role("link", name=BUTTON[language], exact=True)).to_be_visible()
+            await readable(ada)

@@ -33,7 +33,8 @@ SEALS = ["of the house, and of nobody else"]
 
 def configured(folder: Path, provider: str, port: int, **more: Any) -> Config:
     client = {"client_id": CLIENT, "client_secret": SECRET, "scopes": ["openid", "groups"], "session": "2h"} | more
-    oidc = {"issuer": provider, "audience": "gateway", "roles": {"officers": "compliance"}, "sign_in": client}
+    roles = {"officers": "compliance", "chiefs": "admin"}
+    oidc = {"issuer": provider, "audience": "gateway", "roles": roles, "sign_in": client}
     web = {"public_url": f"http://127.0.0.1:{port}", "oidc": oidc, "secrets": SEALS}
     file = folder / "gateway.yaml"
     file.write_text(msgspec.json.encode({"web": web}).decode())
@@ -168,6 +169,21 @@ async def test_a_session_ends_when_it_should(house: House) -> None:
     async with house.http.delete(f"{house.base}/v1/sessions/current", headers=headers) as answer:
         assert answer.status == 204
     assert (await house.who(ended))[0] == 401
+
+
+async def test_a_session_is_listed_written_down_and_ended_by_an_administrator(house: House) -> None:
+    mine = await house.signed_in()
+    house.provider.claims = {"sub": "root", "groups": ["chiefs"]}
+    root = await house.signed_in()
+    rows = (await (await house.get("/v1/keys", {SESSION: root})).json())["keys"]
+    [line] = [row for row in rows if row["person"] == "oidc:ada"]
+    assert (line["roles"], line["tenants"], line["id"]) == (["compliance"], ["*"], mine.partition(".")[0])
+    acts = (await (await house.get("/v1/acts", {SESSION: root})).json())["acts"]
+    assert {(act["who"], act["what"]) for act in acts} == {("oidc:ada", "sign_in"), ("oidc:root", "sign_in")}
+    headers = {"Cookie": f"{SESSION}={root}", "Sec-Fetch-Site": "same-origin"}
+    async with house.http.delete(f"{house.base}/v1/keys/{line['id']}", headers=headers) as answer:
+        assert answer.status == 204
+    assert ((await house.who(mine))[0], (await house.who(root))[0]) == (401, 200)
 
 
 async def test_a_role_that_was_taken_away_is_gone_with_the_next_sign_in(house: House) -> None:
