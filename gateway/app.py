@@ -25,7 +25,7 @@ from gateway.domain.note import Note, write_note
 from gateway.doors import listen, mailbox, surroundings
 from gateway.endpoints.dispatcher import send_receipts
 from gateway.front.behind import Behind
-from gateway.front.door import api
+from gateway.front.door import doors
 from gateway.ledger.keyring import KeyringError
 from gateway.pipeline.desks import Desk, Desks
 from gateway.pipeline.housekeeping import keep_house
@@ -268,8 +268,8 @@ async def serve(config: Config, roles: tuple[str, ...]) -> None:
         if "web" in roles:
             if books is not None:
                 await stack.enter_async_context(opening(books))
-            doors = webhooks, api(config, words, behind, clock)
-            web = serve_web(config.web.host, config.web.port, health, metrics.registry, *doors)
+            fronts = webhooks, *doors(config, words, behind, clock)
+            web = serve_web(config.web.host, config.web.port, health, metrics.registry, *fronts)
             await stack.enter_async_context(web)
         url = await stack.enter_async_context(store_url(config))
         if "ledger" in roles and books is not None:

@@ -14,24 +14,14 @@ from channels.contract import Channel, Settings
 from gateway.domain.errors import Fault
 from gateway.domain.reminder import Role
 from gateway.endpoints.settings import Endpoint, mistakes
-from gateway.shape import Duration, duration, parsed, read, sentence, under, unknown
+from gateway.identity import ApiRole, Oidc, sign_in_faults
+from gateway.shape import Discreet, Duration, duration, parsed, read, sentence, under, unknown
 from gateway.yamlfile import fill, read_file
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 _SQLITE = "sqlite:///"
-ApiRole = Literal["producer", "ops", "compliance", "auditor", "admin"]
 ENTRY_KINDS = ("job", "contact", "command", "report", "reply", "dead_letter")
 Positive = Annotated[int, Meta(ge=1)]
-
-
-class _Discreet(Struct, frozen=True, kw_only=True):
-    """Addresses and settings hold secrets, and a repr ends up in logs and tracebacks: it tells nothing."""
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__.lower()} of the configuration>"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return []
 
 
 def _redis_url(given: Any) -> str:
@@ -99,7 +89,7 @@ def _jurisdiction(given: Any) -> str:
     return given
 
 
-class Redis(_Discreet, frozen=True, kw_only=True):
+class Redis(Discreet, frozen=True, kw_only=True):
     """Where the store is. `data` is the folder of the embedded one."""
 
     url: Annotated[str, parsed(_redis_url)]
@@ -108,7 +98,7 @@ class Redis(_Discreet, frozen=True, kw_only=True):
     data: Path
 
 
-class Ledger(_Discreet, frozen=True, kw_only=True):
+class Ledger(Discreet, frozen=True, kw_only=True):
     """Where evidence is kept; `url` None for nowhere. `keys` is the store of people's keys, `keyring` the file of the
     house's own, `anchors` the file that the chain is anchored in, `second` another place for the same. `anchor_every`
     in ms."""
@@ -130,7 +120,7 @@ class Ledger(_Discreet, frozen=True, kw_only=True):
         return self.keys or (url.removesuffix(".db") + "-keys.db" if url.startswith(_SQLITE) else url)
 
 
-class Key(_Discreet, frozen=True, kw_only=True):
+class Key(Discreet, frozen=True, kw_only=True):
     """Who may use the API."""
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -140,25 +130,7 @@ class Key(_Discreet, frozen=True, kw_only=True):
     """`*` is every tenant"""
 
 
-def _roles(given: Any) -> dict[str, str]:
-    """Words of a claim, each with the role that it means."""
-    if not isinstance(given, Mapping) or not given:
-        raise ValueError("expected a mapping of words to roles")
-    if unheard := [role for role in given.values() if role not in get_args(ApiRole)]:
-        raise ValueError(f"{unheard[0]}: no such role; there are {', '.join(get_args(ApiRole))}")
-    return {str(word): str(role) for word, role in given.items()}
-
-
-class Oidc(Struct, frozen=True, kw_only=True):
-    """Where people of the house sign in. `roles` are the words of the claim `roles_claim`, with our roles."""
-
-    issuer: Annotated[str, Meta(pattern=r"^https?://\S+$")]
-    audience: Annotated[str, Meta(min_length=1)]
-    roles_claim: Annotated[str, Meta(min_length=1)] = "groups"
-    roles: Annotated[dict[str, str], parsed(_roles)]
-
-
-class Web(_Discreet, frozen=True, kw_only=True):
+class Web(Discreet, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Annotated[int, Meta(ge=0, le=65535)]
     """0: any that is free."""
@@ -168,10 +140,10 @@ class Web(_Discreet, frozen=True, kw_only=True):
     cool_off: Duration
     """how long (ms) after its approval a looser policy comes in force at the earliest"""
     secrets: tuple[Annotated[str, Meta(min_length=16)], ...]
-    """seal the links in messages; the first seals, any opens"""
+    """seal the links in messages and sign-ins under way; the first seals, any opens"""
 
 
-class Bounces(_Discreet, frozen=True, kw_only=True):
+class Bounces(Discreet, frozen=True, kw_only=True):
     """Where bounces of emails are taken in; the first secret signs envelope senders, any of them proves."""
 
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
@@ -211,7 +183,7 @@ class Worker(Struct, frozen=True, kw_only=True):
     drain: Duration
 
 
-class Telemetry(_Discreet, frozen=True, kw_only=True):
+class Telemetry(Discreet, frozen=True, kw_only=True):
     """Where traces go; `endpoint` None for nowhere. `sample` is the share of jobs that are told of."""
 
     endpoint: Annotated[str | None, parsed(_http_url)]
@@ -237,7 +209,7 @@ class Providers(Struct, frozen=True, kw_only=True):
     fallback_after: int | None = None
 
 
-class Config(_Discreet, frozen=True, kw_only=True):
+class Config(Discreet, frozen=True, kw_only=True):
     """The whole configuration. `channels` holds every channel that has providers."""
 
     redis: Redis
@@ -274,7 +246,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config | list[Fault]:
     misfits: list[Fault] = []
     document["channels"] = _channels(document["channels"], folder, misfits)
     config = read(Config, document, "", misfits)
-    misfits += _endpoint_faults(document["endpoints"])
+    misfits += [*_endpoint_faults(document["endpoints"]), *sign_in_faults(document["web"], document["ledger"])]
     # What is missing need not also be told to be of the wrong type.
     told = {fault.field for fault in unset}
     found += unset + [fault for fault in misfits if fault.field not in told]

@@ -30,6 +30,16 @@ _WORDS = {
 }
 
 
+class Discreet(Struct, frozen=True, kw_only=True):
+    """Addresses and settings hold secrets, and a repr ends up in logs and tracebacks: it tells nothing."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} of the configuration>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
 def parsed(parse: Callable[[Any], Any]) -> Meta:
     """Marks a field that `parse` makes of what was given; it raises ValueError with a sentence."""
     return Meta(extra={"parse": parse})

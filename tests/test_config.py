@@ -182,6 +182,37 @@ def test_a_file_that_is_not_there_or_not_text_is_one_sentence(tmp_path: Path) ->
     assert "is not UTF-8: byte 3" in fault.sentence
 
 
+SIGN_IN = """
+    ledger: {url: %s}
+    web:
+      public_url: %s
+      secrets: %s
+      oidc: {issuer: "https://id.example", audience: a, roles: {o: ops}, sign_in: {client_id: c, %s}}
+    """
+
+
+def test_signing_in_by_a_provider_needs_an_address_to_come_back_to_a_secret_and_a_ledger(tmp_path: Path) -> None:
+    assert faults(tmp_path, SIGN_IN % ("a", "null", "[]", "scopes: [groups]")) == [
+        "ledger.url: must begin with sqlite:/// and name a file, or begin with postgresql://, or be null",
+        "web.oidc.sign_in.scopes: expected a list of words without spaces and quotes, openid among them",
+        "web.public_url: web.oidc.sign_in needs it: the provider sends people back to it",
+        "web.secrets: web.oidc.sign_in needs it: one seals what a sign-in under way must know",
+    ]
+    assert faults(tmp_path, SIGN_IN % ("null", '"https://x"', "[0123456789abcdef]", "session: 1h")) == [
+        "ledger.url: web.oidc.sign_in needs it: sessions are kept there"
+    ]
+    config = good(
+        tmp_path,
+        SIGN_IN % ("'sqlite:///l.db'", '"https://x"', "[0123456789abcdef]", "client_secret: '${S}'"),
+        S="hunter2",
+    )
+    assert config.web.oidc is not None
+    assert config.web.oidc.sign_in is not None
+    assert (config.web.oidc.sign_in.scopes, config.web.oidc.sign_in.session) == (("openid", "profile"), DAY_MS // 3)
+    assert config.web.oidc.sign_in.client_secret == "hunter2"
+    assert "hunter2" not in f"{config!r} {config.web.oidc!r}"
+
+
 def test_nothing_secret_is_in_a_repr_or_a_fault(tmp_path: Path) -> None:
     text = """
         redis: {url: "redis://:${SECRET}@host"}

@@ -27,6 +27,8 @@ IDLE_MS, SESSION_MS = 15 * MINUTE, 8 * HOUR
 """after so long without a request, and at the latest, a session ends"""
 MOST_FAILURES, LOCK_MS = 5, 15 * MINUTE
 SESSION = "session-"
+VOUCHED = "oidc:"
+"""begins the name of a person whom the house's provider vouches for; no account is named so"""
 
 _hasher = PasswordHasher()
 
@@ -56,6 +58,8 @@ async def add_person(
     """Makes an account; why not, as a sentence, or None. Raises SQLAlchemyError."""
     if len(password) < LEAST_PASSWORD:
         return f"a password has at least {LEAST_PASSWORD} characters"
+    if name.startswith(VOUCHED):
+        return f"names that begin with {VOUCHED} are those of people whom the provider vouches for"
     hashed = await asyncio.to_thread(_hasher.hash, password)
     row = {"name": name, "password": hashed, "roles": _list(roles), "tenants": _list(tenants), "made": now,
            "disabled": None, "failures": 0, "locked": 0}  # fmt: skip
@@ -142,16 +146,24 @@ async def find_pass(books: Books, name: str, now: Instant) -> Pass | None:
         row = (await connection.execute(chosen.select_from(joined).where(passes.c.id == name))).first()
     if row is None or row.revoked is not None or row.disabled is not None:
         return None
-    if row.person is not None and (row.own is None or now >= row.used + IDLE_MS):
+    roles, tenants = rights(row)
+    if row.person is not None and (roles is None or now >= row.used + IDLE_MS):
         return None
     if now - row.used > MINUTE:  # when it was used last is told to the minute
         async with books.ledger.write() as connection:
             await connection.execute(update(passes).where(passes.c.id == name).values(used=now))
-    roles, tenants = (row.roles, row.tenants) if row.person is None else (row.own, row.theirs)
     return Pass(
-        id=row.id, sha256=row.sha256, roles=read_words(roles), tenants=read_words(tenants), expires=row.expires,
-        person=row.person,
+        id=row.id, sha256=row.sha256, roles=read_words(roles or "[]"), tenants=read_words(tenants or "[]"),
+        expires=row.expires, person=row.person,
     )  # fmt: skip
+
+
+def rights(row: Any) -> tuple[str | None, str | None]:
+    """Roles and tenants of a pass as they are kept: an account's as they are now, None where there is no such account;
+    a key's own; and where the provider vouches those that it told of when the session was begun."""
+    if row.person is None or row.person.startswith(VOUCHED):
+        return row.roles, row.tenants
+    return row.own, row.theirs
 
 
 async def anybody(books: Books) -> bool:

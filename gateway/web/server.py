@@ -12,6 +12,7 @@ from gateway.web.api.server import Api
 from gateway.web.console import Console
 from gateway.web.ops import HEALTH, REGISTRY, Health, healthz, metrics, readyz
 from gateway.web.problem import problems
+from gateway.web.signin import SignInPages
 from gateway.web.webhooks import PATHS, Webhooks
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -26,8 +27,9 @@ _mute.addHandler(logging.NullHandler())
 
 
 def application(
-    health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None, api: Api | None = None
-) -> web.Application:
+    health: Health, registry: CollectorRegistry, webhooks: Webhooks | None = None, api: Api | None = None,
+    signin: SignInPages | None = None,
+) -> web.Application:  # fmt: skip
     """The routes, and what they need to answer."""
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app[HEALTH] = health
@@ -35,6 +37,8 @@ def application(
     if api is not None:
         api.add_to(app)
         Console().add_to(app)
+    if signin is not None:
+        signin.add_to(app)
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     if webhooks is not None:
         app.add_routes([web.post(path, webhooks.hear) for path in PATHS])
@@ -51,12 +55,13 @@ async def serve_web(
     registry: CollectorRegistry,
     webhooks: Webhooks | None = None,
     api: Api | None = None,
+    signin: SignInPages | None = None,
 ) -> AsyncIterator[int]:
     """Listens until the end of the block; gives the port, which is another than `port` if that is 0.
 
     Raises OSError if the port cannot be had.
     """
-    app = application(health, registry, webhooks, api)
+    app = application(health, registry, webhooks, api, signin)
     runner = web.AppRunner(
         app, access_log=None, logger=_mute, shutdown_timeout=SHUTDOWN_S, max_line_size=MAX_LINE_BYTES
     )  # fmt: skip

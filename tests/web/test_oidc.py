@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.config import Oidc
 from gateway.domain.clock import SystemClock
 from gateway.front.oidc import AGAIN_MS, Issuer
+from gateway.identity import Oidc
 from gateway.web.api.principal import ConfiguredKeys, Denied, authenticate
 from tests.stories.world import ShiftedClock
 

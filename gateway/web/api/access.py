@@ -25,6 +25,14 @@ class SignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password: Annotated[str, Meta(max_length=1024)]
 
 
+class SignInWays(Struct, frozen=True, kw_only=True):
+    """How people may sign in besides by name and password: `organisation`, by the house's own provider. `known`:
+    whoever asks need not, since they are known (or nobody needs to be)."""
+
+    organisation: bool
+    known: bool
+
+
 class Token(Struct, frozen=True, kw_only=True):
     """For `Authorization: Bearer <token>`; it is shown this once. `expires_at` is null for one that does not."""
 
@@ -141,9 +149,21 @@ class Access(Protocol):
         """False if there is no such key."""
 
 
-def routes(access: Access, *, secure: bool) -> list[Route]:
-    """The routes of access; `secure` where browsers come by https alone."""
-    return [*_sessions(access, secure=secure), *_accounts(access)]
+def routes(access: Access, *, secure: bool, organisation: bool) -> list[Route]:
+    """The routes of access; `secure` where browsers come by https alone, `organisation` where the house's own provider
+    is a way to sign in."""
+    return [_ways(organisation), *_sessions(access, secure=secure), *_accounts(access)]
+
+
+def _ways(organisation: bool) -> Route:
+    async def ways(call: Call) -> Answer:
+        known = bool(call.principal.roles)
+        return Answer(status=200, body=SignInWays(organisation=organisation, known=known))
+
+    return Route(
+        method="GET", path="/v1/sign-in-ways", name="list_sign_in_ways", summary="How people may sign in",
+        roles=frozenset(), act=ways, answers={200: SignInWays}, public=True,
+    )  # fmt: skip
 
 
 def _sessions(access: Access, *, secure: bool) -> list[Route]:

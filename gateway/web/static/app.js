@@ -123,9 +123,22 @@ function signIn() {
     field("name", t("name"), { autocomplete: "username", required: true, autocapitalize: "none" }),
     field("password", t("password"), { type: "password", autocomplete: "current-password", required: true }),
   ], t("sign_in"), async (given) => { await post("/v1/sessions", given); await start(); }, { kind: "main" });
+  const other = h("p", { class: "other" });
   document.getElementById("app").replaceChildren(
-    h("main", { class: "door" }, h("h1", {}, t("title")), asking, h("div", { class: "who" }, preferences(signIn))));
+    h("main", { class: "door" }, h("h1", {}, t("title")), asking, other, h("div", { class: "who" }, preferences(signIn))));
   asking.querySelector("input").focus();
+  get("/v1/sign-in-ways").then(({ organisation }) => {
+    if (organisation) other.append(h("a", { class: "button", href: "/signin/oidc", onclick: keepPlace }, t("sign_in.organisation")));
+  }, () => {}); // by name and password one may sign in all the same
+}
+
+/** One comes back from the provider without the part of the address behind `#`, so the browser keeps it. */
+const keepPlace = () => sessionStorage.setItem("place", location.hash);
+
+function backToPlace() {
+  const kept = sessionStorage.getItem("place");
+  sessionStorage.removeItem("place");
+  if (kept && !location.hash) history.replaceState(null, "", kept);
 }
 
 async function signOut() {
@@ -135,6 +148,7 @@ async function signOut() {
 
 async function start() {
   try {
+    if (!(await get("/v1/sign-in-ways")).known) return signIn();
     me = await get("/v1/me");
   } catch (error) {
     if (error.status === 401) return signIn();
@@ -142,6 +156,7 @@ async function start() {
       h("main", { class: "door" }, h("h1", {}, t("error.title")), h("div", { role: "alert" }, fault(error))));
     return;
   }
+  backToPlace();
   frame();
   await show({ first: true });
 }
