@@ -25,6 +25,13 @@ class ChannelFigures(Struct, frozen=True, kw_only=True):
     reasons: dict[str, int]
 
 
+class DayFigures(Struct, frozen=True, kw_only=True):
+    """Jobs accepted on one day (of UTC), by where they stand."""
+
+    day: str
+    standing: dict[str, int]
+
+
 class LedgerHead(Struct, frozen=True, kw_only=True):
     """The end of the chain. `at` is RFC 3339, `hash` hexadecimal."""
 
@@ -40,6 +47,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     gate: str
     books: Balance
     channels: list[ChannelFigures]
+    days: list[DayFigures]
     in_doubt: int
     head: LedgerHead
 
@@ -62,6 +70,13 @@ async def overview(books: Books, tenants: frozenset[str] | None, since: Instant)
         rows = [
             (channel, status, reason, int(n)) for channel, status, reason, n in await connection.execute(recent) if n
         ]
+        by_day = (
+            select(tallies.c.day, tallies.c.status, func.sum(tallies.c.n))
+            .where(mine, tallies.c.day >= since // DAY)
+            .group_by(tallies.c.day, tallies.c.status)
+            .order_by(tallies.c.day)
+        )
+        daily = [(day, status, int(n)) for day, status, n in await connection.execute(by_day) if n]
         doubts = await connection.scalar(
             select(func.count()).select_from(messages).where(theirs, messages.c.state == "in_doubt")
         )
@@ -76,12 +91,19 @@ async def overview(books: Books, tenants: frozenset[str] | None, since: Instant)
         books=Balance(
             accepted=int(accepted or 0), standing=standing, difference=int(accepted or 0) - sum(standing.values())
         ),
-        channels=_channels(rows), in_doubt=int(doubts or 0),
+        channels=_channels(rows), days=_days(daily), in_doubt=int(doubts or 0),
         head=LedgerHead(
             seq=last.seq if last else 0, hash=bytes(last.hash).hex() if last else "",
             at=format_instant(last.at) if last else None,
         ),
     )  # fmt: skip
+
+
+def _days(rows: list[tuple[int, str, int]]) -> list[DayFigures]:
+    found: dict[int, dict[str, int]] = {}
+    for day, status, n in rows:
+        found.setdefault(day, {})[status] = n
+    return [DayFigures(day=format_instant(day * DAY)[:10], standing=standing) for day, standing in found.items()]
 
 
 def _channels(rows: list[tuple[str, str, str, int]]) -> list[ChannelFigures]:

@@ -87,9 +87,7 @@ async def reached(seen: Page, text: str) -> None:
 
 def test_the_screens_that_are_looked_at_are_all_there_are() -> None:
     there = {
-        name.strip('"')
-        for file in ("ops.js", "policy.js", "law.js", "house.js")
-        for name in _screens(Path(console.__file__).with_name("static") / file)
+        name.strip('"') for file in Path(console.__file__).with_name("static").glob("*.js") for name in _screens(file)
     }
     assert there - {"proposal"} == {screen.partition("/")[0].partition("?")[0] for screen in SCREENS} - {
         "no-such-screen"

@@ -3,13 +3,15 @@
 import { get, post, remove } from "./api.js";
 import { h, fault, field, form, shown } from "./dom.js";
 import { watch } from "./live.js";
+import * as backlog from "./backlog.js";
 import * as house from "./house.js";
 import * as law from "./law.js";
 import * as ops from "./ops.js";
+import * as overview from "./overview.js";
 import * as policy from "./policy.js";
 import { begin, choose, chooseZone, language, languages, t, zone } from "./words.js";
 
-const SCREENS = { ...ops.screens, ...policy.screens, ...law.screens, ...house.screens };
+const SCREENS = { ...overview.screens, ...ops.screens, ...backlog.screens, ...policy.screens, ...law.screens, ...house.screens };
 const ROOMS = [
   ["ops", ["overview", "messages", "providers", "lanes", "in-doubt", "dead-letters", "switches"]],
   ["law", ["policies", "proposals", "states", "templates", "evidence"]],

@@ -120,31 +120,3 @@ export function ask(title, effect, fields, submit, act, options) {
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();
 }
-
-/** A chart of bars, with its numbers in a table behind it. */
-export function bars(title, sentence, rows) {
-  const most = Math.max(1, ...rows.map(([, n]) => n)), wide = 640, tall = 120, step = wide / Math.max(1, rows.length);
-  const drawn = h("svg:svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": sentence, class: "bars" },
-    rows.map(([name, n], i) => h("svg:rect", {
-      x: i * step + 1, width: Math.max(1, step - 2), y: tall - (n / most) * tall, height: (n / most) * tall,
-    }, h("svg:title", {}, `${name}: ${number(n)}`))));
-  return h("figure", {}, h("figcaption", {}, sentence), drawn,
-    h("details", {}, h("summary", {}, t("as_table")),
-      table(title, [{ head: t("when"), cell: (r) => r[0] }, { head: t("count"), cell: (r) => number(r[1]), kind: "number" }], rows)));
-}
-
-/** Parts of a whole as one bar, with a legend that links. */
-export function parts(title, pieces) {
-  const whole = pieces.reduce((sum, piece) => sum + piece.n, 0) || 1;
-  let at = 0;
-  const drawn = h("svg:svg", { viewBox: "0 0 1000 24", preserveAspectRatio: "none", class: "parts", role: "img", "aria-label": title },
-    pieces.map((piece) => {
-      const width = (piece.n / whole) * 1000;
-      const rect = h("svg:rect", { x: at, y: 0, width, height: 24, class: `part ${MOODS[piece.word] ?? "plain"}` },
-        h("svg:title", {}, `${term("state", piece.word)}: ${number(piece.n)}`));
-      at += width;
-      return rect;
-    }));
-  return h("div", {}, drawn, h("ul", { class: "legend" },
-    pieces.map((piece) => h("li", {}, state(piece.word), " ", count(piece.n, piece.href)))));
-}

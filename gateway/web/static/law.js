@@ -1,7 +1,8 @@
 // What compliance officers look at beside the law itself: who said stop, a person's contacts, the texts, the evidence.
 
 import { at, get, order, post } from "./api.js";
-import { ask, bars, card, facts, field, form, h, link, state, table, time } from "./dom.js";
+import { bars } from "./charts.js";
+import { ask, card, facts, field, form, h, link, state, table, time } from "./dom.js";
 import { jobColumns, jobLink, personLink } from "./ops.js";
 import { number, t, term } from "./words.js";
 

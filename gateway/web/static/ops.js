@@ -1,7 +1,7 @@
-// What operators look at: the books, the messages and why, providers, what waits, what needs a person, the levers.
+// What operators look at beside the overview and the backlog: messages and why, providers, what needs a person, the levers.
 
 import { at, get, order, post } from "./api.js";
-import { ask, bars, card, count, facts, field, form, h, link, mood, parts, state, table, time } from "./dom.js";
+import { ask, card, count, facts, field, form, h, link, mood, state, table, time } from "./dom.js";
 import { ago, language, number, t, term, when } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
@@ -10,53 +10,11 @@ export const jobLink = (row) => row.id
   ? link(`#/job/${at(row.tenant, row.recipient_id, row.id)}`, row.id)
   : h("span", { class: "faint" }, t("erased"));
 export const personLink = (tenant, name) => name ? link(`#/person/${at(tenant, name)}`, name) : h("span", { class: "faint" }, t("erased"));
-const search = (query) => `#/messages?${new URLSearchParams(query)}`;
+export const search = (query) => `#/messages?${new URLSearchParams(query)}`;
 const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
 /** What may be missing because a role may not see it. */
-const maybe = (asked) => asked.catch((error) => { if (error.status === 403) return null; throw error; });
-
-async function overview({ me, query }) {
-  const days = Number(query.days ?? 1);
-  const [seen, letters, proposals, acts] = await Promise.all([
-    get("/v1/overview", { days }), maybe(get("/v1/dead-letters", { limit: 1 })),
-    maybe(get("/v1/policies/proposals", { state: "open" })), maybe(get("/v1/acts", { limit: 10 })),
-  ]);
-  const { books } = seen;
-  const needs = [
-    [seen.in_doubt, "#/in-doubt", "needs.doubts"], [letters?.total ?? 0, "#/dead-letters", "needs.letters"],
-    [proposals?.length ?? 0, "#/proposals", "needs.proposals"],
-  ].filter(([n]) => n);
-  return [
-    h("p", { class: `verdict ${verdict(seen).mood}` }, verdict(seen).text),
-    h("p", { class: "faint" }, t("as_of"), " ", time(seen.as_of)),
-    card(t("books"),
-      h("p", {}, t("books.sentence", { n: books.accepted, difference: books.difference })),
-      parts(t("books"), Object.entries(books.standing).sort((a, b) => b[1] - a[1]).map(([word, n]) => (
-        { word, n, href: me.roles.some((role) => SEES.includes(role)) ? search({ status: word }) : null })))),
-    card(t("channels.days", { n: days }),
-      h("p", {}, [1, 7, 30].map((n) => [link(`#/overview?days=${n}`, t("days", { n })), " "])),
-      table(t("screen.overview"), [
-        { head: t("channel"), cell: (row) => term("channel", row.channel || "none") },
-        { head: t("standing"), cell: (row) => Object.entries(row.standing).map(([word, n]) => h("div", {}, state(word), " ",
-          count(n, search({ ...(row.channel ? { channel: row.channel } : {}), status: word })))) },
-        { head: t("reasons"), cell: (row) => Object.entries(row.reasons).map(([code, n]) => h("div", {}, term("code", code), " ",
-          count(n, search({ ...(row.channel ? { channel: row.channel } : {}), reason: code })))) },
-      ], seen.channels, t("overview.empty"))),
-    card(t("needs"), needs.length
-      ? h("ul", {}, needs.map(([n, href, key]) => h("li", {}, link(href, t(key, { n })))))
-      : h("p", { class: "empty" }, t("needs.none"))),
-    acts ? card(t("acts.last"), table(t("acts.last"), actColumns(), acts.acts, t("acts.none")), link("#/acts", t("all"))) : null,
-  ];
-}
-
-function verdict(seen) {
-  if (seen.gate !== "open") return { mood: "bad", text: t("verdict.shut") };
-  if (seen.books.difference) return { mood: "bad", text: t("verdict.unbalanced", { n: seen.books.difference }) };
-  if (!seen.books.accepted) return { mood: "calm", text: t("verdict.nothing") };
-  if (seen.in_doubt) return { mood: "warn", text: t("verdict.doubts", { n: seen.in_doubt, all: seen.books.accepted }) };
-  return { mood: "good", text: t("verdict.good", { n: seen.books.accepted }) };
-}
+export const maybe = (asked) => asked.catch((error) => { if (error.status === 403) return null; throw error; });
 
 export const actColumns = () => [
   { head: t("when"), cell: (row) => time(row.at) }, { head: t("who"), cell: (row) => row.who },
@@ -182,21 +140,6 @@ async function providers({ query }) {
   ];
 }
 
-async function lanes() {
-  const seen = await get("/v1/lanes");
-  return [
-    facts([[t("scheduled"), number(seen.scheduled)], [t("journal"), number(seen.journal)], [t("screen.dead-letters"), link("#/dead-letters", number(seen.dead))]]),
-    card(t("lanes.streams"), table(t("lanes.streams"), [
-      { head: t("stream"), cell: (row) => row.stream }, { head: t("entries"), cell: (row) => number(row.entries), kind: "number" },
-      { head: t("in_hand"), cell: (row) => number(row.in_hand), kind: "number" },
-      { head: t("oldest"), cell: (row) => row.entries ? t("seconds", { n: Math.round(row.oldest_s) }) : "–", kind: "number" },
-    ], seen.lanes)),
-    card(t("held"), seen.held.length
-      ? bars(t("held"), t("held.sentence", { n: seen.held.reduce((sum, one) => sum + one.jobs, 0) }), seen.held.map((one) => [one.hour, one.jobs]))
-      : h("p", { class: "empty" }, t("held.none"))),
-  ];
-}
-
 async function doubts({ me, query, again }) {
   const seen = await get("/v1/in-doubt", { cursor: query.cursor });
   return [
@@ -275,11 +218,9 @@ async function switches({ me, again }) {
 }
 
 export const screens = {
-  overview: { roles: READERS, show: overview, live: true },
   messages: { roles: SEES, show: messages },
   job: { roles: SEES, show: job, under: "messages", live: true, title: ({ names }) => names[2] },
   providers: { roles: READERS, show: providers, live: true },
-  lanes: { roles: READERS, show: lanes, live: true },
   "in-doubt": { roles: SEES, show: doubts, live: true },
   "dead-letters": { roles: SEES, show: letters },
   switches: { roles: READERS, show: switches },

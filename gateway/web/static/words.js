@@ -40,6 +40,8 @@ export const term = (sort, word) => words[`${sort}:${word}`] ?? word;
 
 export const number = (n) => new Intl.NumberFormat(TAGS[language]).format(n);
 
+export const percent = (share) => new Intl.NumberFormat(TAGS[language], { style: "percent", maximumFractionDigits: 1 }).format(share);
+
 export function when(at) {
   const shown = { dateStyle: "medium", timeStyle: "short", ...(zone === "utc" ? { timeZone: "UTC" } : {}) };
   return new Intl.DateTimeFormat(TAGS[language], shown).format(new Date(at));
