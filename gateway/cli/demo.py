@@ -167,7 +167,7 @@ def _configured(folder: Path, sandboxes: Sandboxes, packs: tuple[str, ...] | Non
     """As shipped, but for the providers, and with some of the packs only if they are named."""
     channels = {
         channel: {"providers": [
-            {"name": name, "kind": "sandbox", "latency_ms": latency, "receipt_ms": receipt}
+            {"name": name, "kind": "sandbox", "latency_ms": latency, "receipt_ms": receipt, "weight": 1}
             for name, latency, receipt in some
         ]}
         for channel, some in sandboxes.items()

@@ -5,11 +5,13 @@ from typing import Any
 from gateway.bookkeeping.acts import Act, write_down
 from gateway.domain.clock import DAY, Clock, Instant, format_instant
 from gateway.front.behind import Behind, outage
-from gateway.queries.backlog import Backlog, ProviderFigures, backlog, providers
+from gateway.queries.backlog import Backlog, backlog
 from gateway.queries.calendar import Calendar, calendar
 from gateway.queries.chain import Proof, SignedHead, head_of, proof_of
+from gateway.queries.engine import Engine, engine
 from gateway.queries.news import News, newest, news
 from gateway.queries.overview import Overview, overview
+from gateway.queries.providers import ProviderFigures, providers
 from gateway.queries.search import Filter, Page, search
 from gateway.queries.trail import Line, state_of, trail_of
 from gateway.store import journal
@@ -80,6 +82,12 @@ class LedgerViews:
             store = self._behind.store
             oldest = await journal.first(store.redis, store.keys)
         return 0.0 if oldest is None else max(0, self.clock.now() - journal.place(oldest)[0]) / 1000
+
+    async def engine(self) -> Engine:
+        behind = self._behind
+        with outage():
+            anchors = None if behind.books is None else behind.anchors
+            return await engine(behind.store, behind.books, anchors, self.clock, await self.behind_s())
 
     async def head(self) -> SignedHead:
         with outage():

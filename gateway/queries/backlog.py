@@ -7,12 +7,13 @@ from sqlalchemy import func, select, true
 
 from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import HOUR, MINUTE, SECOND, Instant, format_instant
-from gateway.ledger.tables import jobs, messages
+from gateway.ledger.tables import jobs
 from gateway.store.keys import GROUP
 from gateway.store.redis import Store
 from gateway.store.streams import place_of
 
 PACE_MS = 5 * MINUTE
+HELD = "waiting"
 UNDONE = ("queued", "waiting", "sending")
 MOST = 2000
 
@@ -63,14 +64,6 @@ class Backlog(Struct, frozen=True, kw_only=True):
     pace: Pace | None
 
 
-class ProviderFigures(Struct, frozen=True, kw_only=True):
-    """Messages claimed at a provider since a moment, by what is known of them."""
-
-    provider: str
-    channel: str
-    states: dict[str, int]
-
-
 async def backlog(store: Store, books: Books | None, tenants: frozenset[str] | None, now: Instant) -> Backlog:
     """Raises StoreError, SQLAlchemyError."""
     keys, client = store.keys, store.redis
@@ -90,7 +83,13 @@ async def _held(books: Books, tenants: frozenset[str] | None, now: Instant) -> t
     own = true() if tenants is None else jobs.c.tenant.in_(tenants)
     hour = (jobs.c.due - jobs.c.due % HOUR).label("hour")
     by = hour, jobs.c.jurisdiction, jobs.c.reason
-    chosen = select(*by, func.count()).where(own, jobs.c.due >= now - HOUR).group_by(*by).order_by(*by).limit(MOST)
+    chosen = (
+        select(*by, func.count())
+        .where(own, jobs.c.status == HELD, jobs.c.due >= now - HOUR)
+        .group_by(*by)
+        .order_by(*by)
+        .limit(MOST)
+    )
     lately = own, jobs.c.updated >= now - PACE_MS
     came = select(func.count()).select_from(jobs).where(*lately, jobs.c.accepted >= now - PACE_MS)
     done = select(func.count()).select_from(jobs).where(*lately, jobs.c.status.not_in(UNDONE))
@@ -113,18 +112,3 @@ async def _lane(client: Any, stream: str, now: Instant) -> LaneFigures:
         pending = 0
     age = max(0, now - place_of(first[0][0].decode())[0]) / 1000 if first else 0.0
     return LaneFigures(stream=stream, entries=await client.xlen(stream), in_hand=pending, oldest_s=age)
-
-
-async def providers(books: Books, tenants: frozenset[str] | None, since: Instant) -> list[ProviderFigures]:
-    """Raises SQLAlchemyError."""
-    own = true() if tenants is None else messages.c.tenant.in_(tenants)
-    columns = messages.c.provider, messages.c.channel, messages.c.state
-    chosen = select(*columns, func.count()).where(own, messages.c.at >= since).group_by(*columns)
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    async with books.ledger.read() as connection:
-        for provider, channel, state, n in await connection.execute(chosen):
-            found.setdefault((provider, channel), {})[state] = n
-    return [
-        ProviderFigures(provider=provider, channel=channel, states=states)
-        for (provider, channel), states in sorted(found.items())
-    ]  # fmt: skip

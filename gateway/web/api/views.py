@@ -5,10 +5,12 @@ from typing import Annotated, Any, Protocol
 from msgspec import Meta, Struct
 
 from gateway.domain.clock import parse_instant
-from gateway.queries.backlog import Backlog, ProviderFigures
+from gateway.queries.backlog import Backlog
 from gateway.queries.calendar import Calendar
 from gateway.queries.chain import Proof, SignedHead
+from gateway.queries.engine import Engine
 from gateway.queries.overview import Overview
+from gateway.queries.providers import ProviderFigures
 from gateway.queries.search import Filter, Page
 from gateway.queries.state import ReminderState
 from gateway.web.api.paging import Paged, page, wrong
@@ -17,6 +19,7 @@ from gateway.web.api.route import Answer, Call, Nothing, Route, refused
 
 READERS: frozenset[Role] = frozenset({"ops", "compliance", "auditor", "admin"})
 SEES_PEOPLE: frozenset[Role] = frozenset({"ops", "compliance", "auditor"})
+HOUSE: frozenset[Role] = frozenset({"ops", "auditor", "admin"})
 REVEALS: frozenset[Role] = frozenset({"compliance", "auditor"})
 Word = Annotated[str, Meta(min_length=1, max_length=128)] | None
 
@@ -90,6 +93,9 @@ class Views(Protocol):
     async def backlog(self, tenants: frozenset[str] | None) -> Backlog:
         """What waits."""
 
+    async def engine(self) -> Engine:
+        """What the gateway stands on."""
+
     async def search(self, tenants: frozenset[str] | None, wanted: Filter, cursor: str | None, most: int) -> Page:
         """A page of jobs. Raises BadCursor."""
 
@@ -124,13 +130,21 @@ def _figures(views: Views) -> list[Route]:
     async def backlog(call: Call) -> Answer:
         return Answer(status=200, body=await views.backlog(tenants_of(call.principal)))
 
+    async def engine(_call: Call) -> Answer:
+        return Answer(status=200, body=await views.engine())
+
     return [
+        Route(
+            method="GET", path="/v1/engine", name="read_engine", roles=HOUSE, act=engine, answers={200: Engine},
+            summary="What the gateway stands on, and what is wrong with it", problems=(503,),
+        ),
         Route(
             method="GET", path="/v1/overview", name="read_overview", summary="The books, and where every job stands",
             roles=READERS, act=overview, answers={200: Overview}, problems=(503,), query=Days,
         ),
         Route(
-            method="GET", path="/v1/providers", name="read_providers", summary="What providers took, by its state",
+            method="GET", path="/v1/providers", name="read_providers",
+            summary="What providers took, by its state, what they refused, and how long it took",
             roles=READERS, act=providers, answers={200: list[ProviderFigures]}, problems=(503,), query=Days,
         ),
         Route(

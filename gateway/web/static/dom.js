@@ -23,12 +23,13 @@ const GLYPHS = {
   delivered: "✓", sent: "→", waiting: "◷", queued: "·", sending: "…", in_doubt: "?", presumed_sent: "≈",
   failed: "✗", undelivered: "✗", suppressed: "⊘", expired: "∅", cancelled: "–", rejected: "!", allow: "✓", deny: "⊘",
   defer: "◷", open: "✓", shut: "✗", passes: "✓", blocks: "✗", warns: "!", unweighed: "?", approved: "✓",
-  published: "✓", returned: "↩", taken_back: "–",
+  published: "✓", returned: "↩", taken_back: "–", good: "✓", warn: "!", bad: "✗",
 };
 const MOODS = {
   delivered: "good", sent: "good", open: "good", passes: "good", allow: "good", approved: "good", published: "good",
   failed: "bad", undelivered: "bad", shut: "bad", rejected: "bad", blocks: "bad", deny: "bad",
   in_doubt: "warn", presumed_sent: "warn", suppressed: "calm", expired: "calm", waiting: "calm", defer: "calm", warns: "warn",
+  good: "good", warn: "warn", bad: "bad",
 };
 
 export const mood = (word) => MOODS[word] ?? "calm";

@@ -1,4 +1,4 @@
-// What operators look at beside the overview and the backlog: messages and why, providers, what needs a person, the levers.
+// What operators look at beside the overview, the providers and the backlog: messages and why, what needs a person, the levers.
 
 import { at, get, order, post } from "./api.js";
 import { ask, card, count, facts, field, form, h, link, mood, state, table, time } from "./dom.js";
@@ -128,18 +128,6 @@ function reveal(names) {
   });
 }
 
-async function providers({ query }) {
-  const days = Number(query.days ?? 1), rows = await get("/v1/providers", { days });
-  const words = [...new Set(rows.flatMap((row) => Object.keys(row.states)))];
-  return [
-    h("p", {}, [1, 7, 30].map((n) => [link(`#/providers?days=${n}`, t("days", { n })), " "])),
-    table(t("screen.providers"), [
-      { head: t("provider"), cell: (row) => row.provider }, { head: t("channel"), cell: (row) => term("channel", row.channel) },
-      ...words.map((word) => ({ head: state(word), kind: "number", cell: (row) => count(row.states[word] ?? 0, row.states[word] ? search({ provider: row.provider }) : null) })),
-    ], rows, t("providers.empty")),
-  ];
-}
-
 async function doubts({ me, query, again }) {
   const seen = await get("/v1/in-doubt", { cursor: query.cursor });
   return [
@@ -220,7 +208,6 @@ async function switches({ me, again }) {
 export const screens = {
   messages: { roles: SEES, show: messages },
   job: { roles: SEES, show: job, under: "messages", live: true, title: ({ names }) => names[2] },
-  providers: { roles: READERS, show: providers, live: true },
   "in-doubt": { roles: SEES, show: doubts, live: true },
   "dead-letters": { roles: SEES, show: letters },
   switches: { roles: READERS, show: switches },

@@ -1,0 +1,76 @@
+"""What operators are told of providers and of what the gateway stands on: what the ledger and the store hold."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.stories.test_api import answering, free_port
+from tests.stories.test_api_views import KEYS, ROLES, Desk
+from tests.stories.test_ledger import caught_up
+from tests.stories.world import World, reminder
+
+
+@pytest.fixture
+async def desk(world: World) -> AsyncIterator[Desk]:
+    port = free_port()
+    everything = {**KEYS[0], "id": "all", "roles": [*ROLES], "tenants": ["*"]}
+    ledger = {"url": f"sqlite:///{world.folder}/ledger.db"}
+    world.configure(web={"port": port, "keys": [*KEYS, everything]}, ledger=ledger)
+    async with world.worker("worker", "web", "ledger"), aiohttp.ClientSession() as session:
+        await answering(session, port)
+        yield Desk(world, f"http://127.0.0.1:{port}", session)
+
+
+async def test_errors_of_a_provider_are_grouped_and_lead_to_one_of_their_jobs(desk: Desk) -> None:
+    world = desk.world
+    ends = {"good": "10", "refused": "01", "doubtful": "03", "lost": "04"}
+    jobs = {f"{name}{n}": f"+4917012345{end}" for name, end in ends.items() for n in range(3)}
+    await world.put(*[reminder(name, tenant="cards", recipient={"phone": to}) for name, to in jobs.items()])
+    await world.receipts.until(lambda: all(map(world.receipts.job, jobs)))
+    await world.receipts.settle()
+    await caught_up(world)
+    status, [row] = await desk.ask("/v1/providers", "auditor")
+    assert status == 200
+    with sqlite3.connect(world.folder / "ledger.db") as ledger:
+        held = ledger.execute("SELECT state, count(*) FROM messages GROUP BY state").fetchall()
+        coded = ledger.execute(
+            "SELECT state, code, count(*) FROM messages WHERE code IS NOT NULL AND state != 'delivered' GROUP BY 1, 2"
+        ).fetchall()
+    assert row["states"] == dict(held)
+    assert sorted((one["state"], one["code"], one["messages"]) for one in row["errors"]) == sorted(coded)
+    for one in row["errors"]:
+        assert one["messages"] == 3
+        assert one["id"] in jobs
+        assert one["first"] <= one["last"]
+        status, _ = await desk.ask(
+            f"/v1/messages/{one['tenant']}/{one['recipient_id']}/{one['id']}/timeline", "auditor"
+        )
+        assert status == 200
+    assert row["answer"]["of"] == 9  # of three nobody knows
+    assert 0 <= row["answer"]["p50_ms"] <= row["answer"]["p99_ms"] < 60_000
+    assert row["report"]["of"] == 6
+    assert await desk.ask("/v1/providers", "loans") == (200, [])
+
+
+async def test_the_engine_room_tells_what_the_store_and_the_ledger_are(desk: Desk) -> None:
+    status, told = await desk.ask("/v1/engine", "ops")
+    assert status == 200
+    lines = {line["name"]: line for line in told["lines"]}
+    info = await desk.world.redis.info()
+    number = info.get("valkey_version") or info["redis_version"]
+    assert number in lines["store"]["value"]
+    assert lines["appendfsync"]["state"] == "good"
+    assert lines["workers"] == {"name": "workers", "value": "1", "state": "good", "advice": None}
+    assert lines["ledger"]["value"].startswith("SQLite")
+    await desk.world.redis.config_set("appendfsync", "everysec")
+    try:
+        _, told = await desk.ask("/v1/engine", "ops")
+    finally:
+        await desk.world.redis.config_set("appendfsync", "always")
+    assert told["lines"][0] == {
+        "name": "appendfsync", "value": "everysec", "state": "bad", "advice": "not_durable"
+    }  # fmt: skip
+    status, _ = await desk.ask("/v1/engine", "producer")
+    assert status == 403
