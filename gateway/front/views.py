@@ -5,16 +5,19 @@ from typing import Any
 from gateway.bookkeeping.acts import Act, write_down
 from gateway.domain.clock import DAY, Clock, Instant, format_instant
 from gateway.front.behind import Behind, outage
+from gateway.policy.policy import Policy
 from gateway.queries.backlog import Backlog, backlog
 from gateway.queries.calendar import Calendar, calendar
 from gateway.queries.chain import Proof, SignedHead, head_of, proof_of
 from gateway.queries.engine import Engine, engine
 from gateway.queries.news import News, newest, news
 from gateway.queries.overview import Overview, overview
+from gateway.queries.packs import Shelf, version_in_force
 from gateway.queries.providers import ProviderFigures, providers
 from gateway.queries.search import Filter, Page, search
 from gateway.queries.trail import Line, state_of, trail_of
 from gateway.store import journal
+from gateway.store.policies import texts_of
 from gateway.web.api.principal import Principal
 from gateway.web.api.views import Reveal, Timeline, TrailLine
 
@@ -24,6 +27,8 @@ class LedgerViews:
 
     def __init__(self, behind: Behind, clock: Clock) -> None:
         self._behind, self.clock = behind, clock
+        self._version: str | None = None
+        self._made = Policy({})
 
     def _since(self, days: int) -> Instant:
         return self.clock.now() - (days - 1) * DAY
@@ -67,7 +72,19 @@ class LedgerViews:
 
     async def calendar(self, tenant: str, recipient: str, first: int, last: int) -> Calendar | None:
         with outage():
-            return await calendar(self._behind.ledger, tenant, recipient, first, last)
+            policy, now = await self._policy(), self.clock.now()
+            return await calendar(self._behind.ledger, policy, tenant, recipient, first, last, now)
+
+    async def _policy(self) -> Policy:
+        """What judges now."""
+        version = await version_in_force(self._behind.store)
+        if version is None:
+            return Policy({})
+        if version != self._version:
+            labels = version.split(",")
+            texts = await texts_of(self._behind.store, labels)
+            self._made, self._version = Shelf(texts).policy(version).policy, version
+        return self._made
 
     async def news(self, after: int, tenants: frozenset[str] | None, most: int) -> tuple[list[News], int]:
         with outage():

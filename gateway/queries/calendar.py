@@ -7,7 +7,9 @@ from gateway.bookkeeping.keeper import Books
 from gateway.domain.clock import Instant, format_instant
 from gateway.ledger.tables import jobs
 from gateway.policy.facts import PastContact, State
+from gateway.policy.policy import Policy
 from gateway.queries.kept_cases import known_of
+from gateway.queries.limits import Outlook, outlook
 from gateway.queries.search import JobRow, row_of
 
 MOST_WAITING = 200
@@ -40,17 +42,18 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 class Calendar(Struct, frozen=True, kw_only=True):
-    """A person between two moments."""
+    """A person between two moments; `outlook` is how their limits stand now, null where no job of theirs was judged."""
 
     tenant: str
     recipient_id: str
     contacts: list[Day]
     states: list[Standing]
     waiting: list[JobRow]
+    outlook: Outlook | None
 
 
 async def calendar(
-    books: Books, tenant: str, recipient: str, first: Instant, last: Instant
+    books: Books, policy: Policy, tenant: str, recipient: str, first: Instant, last: Instant, now: Instant
 ) -> Calendar | None:  # fmt: skip
     """The calendar of a person, None of whom nobody ever heard, or who was erased. Raises SQLAlchemyError."""
     subject = await books.subjects.find("person", tenant, recipient)
@@ -74,6 +77,7 @@ async def calendar(
             if isinstance(fact.value, State)
         ],
         waiting=[row_of(row, subject.sealer) for row in rows],
+        outlook=await outlook(books, subject, tenant, recipient, policy, now),
     )  # fmt: skip
 
 

@@ -9,10 +9,11 @@ import * as law from "./law.js";
 import * as machine from "./machine.js";
 import * as ops from "./ops.js";
 import * as overview from "./overview.js";
+import * as person from "./person.js";
 import * as policy from "./policy.js";
 import { begin, choose, chooseZone, language, languages, t, zone } from "./words.js";
 
-const SCREENS = { ...overview.screens, ...ops.screens, ...machine.screens, ...backlog.screens, ...policy.screens, ...law.screens, ...house.screens };
+const SCREENS = { ...overview.screens, ...ops.screens, ...machine.screens, ...backlog.screens, ...policy.screens, ...person.screens, ...law.screens, ...house.screens };
 const ROOMS = [
   ["ops", ["overview", "messages", "providers", "lanes", "in-doubt", "dead-letters", "switches"]],
   ["law", ["policies", "proposals", "states", "templates", "evidence"]],

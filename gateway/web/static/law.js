@@ -1,9 +1,8 @@
-// What compliance officers look at beside the law itself: who said stop, a person's contacts, the texts, the evidence.
+// What compliance officers look at beside the law itself: who said stop, the texts, the evidence.
 
-import { at, get, order, post } from "./api.js";
-import { bars } from "./charts.js";
-import { ask, card, facts, field, form, h, link, state, table, time } from "./dom.js";
-import { jobColumns, jobLink, personLink } from "./ops.js";
+import { get, post } from "./api.js";
+import { card, facts, field, form, h, link, table, time } from "./dom.js";
+import { personLink } from "./ops.js";
 import { number, t, term } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
@@ -22,34 +21,6 @@ async function states({ query }) {
       { head: t("since"), cell: (row) => time(row.since) }, { head: t("until"), cell: (row) => time(row.until) }, { head: t("entry"), cell: (row) => row.seq, kind: "number" },
     ], seen.states, t("states.none")),
     seen.next ? link(`#/states?${new URLSearchParams({ ...(query.state ? { state: query.state } : {}), cursor: seen.next })}`, t("more")) : null,
-  ];
-}
-
-async function person({ names, me, again }) {
-  const [tenant, name] = names, seen = await get(`/v1/people/${at(tenant, name)}/calendar`);
-  const days = Array.from({ length: 14 }, (_, i) => { const day = new Date(); day.setDate(day.getDate() - 13 + i); return day.toISOString().slice(0, 10); });
-  const counted = seen.contacts.filter((one) => !one.taken_back && one.direction !== "inbound");
-  const stop = () => ask(t("stop"), t("stop.effect", { person: name }),
-    [field("reason", t("stop.reason"), { value: "opted_out" }, ["opted_out", "dispute", "attorney", "deceased", "bankruptcy"].map((word) => [word, term("standing", word)]))],
-    t("stop.button", { person: name }), async (given) => { await order("stop", me.id, { tenant, recipient_id: name, reason: given.reason }); setTimeout(again, 1500); }, { kind: "danger" });
-  return [
-    facts([[t("tenant"), tenant], [t("contacts"), number(counted.length)], [t("waiting"), number(seen.waiting.length)]]),
-    h("div", { class: "buttons" },
-      me.roles.some((role) => ["ops", "compliance", "producer"].includes(role)) ? h("button", { type: "button", onclick: stop }, t("stop")) : null,
-      me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? link(`#/evidence?${new URLSearchParams({ tenant, recipient_id: name })}`, t("screen.evidence")) : null),
-    card(t("calendar"), bars(t("calendar"), t("calendar.sentence", { n: counted.filter((one) => one.at.slice(0, 10) >= days[7]).length }),
-      days.map((day) => [day, counted.filter((one) => one.at.slice(0, 10) === day).length]))),
-    card(t("screen.states"), table(t("screen.states"), [
-      { head: t("state"), cell: (row) => term("standing", row.state) }, { head: t("channel"), cell: (row) => row.channel ? term("channel", row.channel) : t("every") },
-      { head: t("since"), cell: (row) => time(row.since) }, { head: t("until"), cell: (row) => time(row.until) }, { head: t("lifted"), cell: (row) => time(row.lifted_at) },
-    ], seen.states, t("states.none"))),
-    card(t("contacts"), table(t("contacts"), [
-      { head: t("when"), cell: (row) => time(row.at) }, { head: t("channel"), cell: (row) => term("channel", row.channel) },
-      { head: t("event"), cell: (row) => [term("event", row.event), row.taken_back ? h("div", { class: "faint" }, t("taken_back")) : null] },
-      { head: t("direction"), cell: (row) => term("direction", row.direction) },
-      { head: t("job"), cell: (row) => row.job_id ? jobLink({ tenant, recipient_id: name, id: row.job_id }) : "–" }, { head: t("account"), cell: (row) => row.account ?? "–" },
-    ], [...seen.contacts].reverse(), t("contacts.none"))),
-    card(t("waiting"), table(t("waiting"), jobColumns(), seen.waiting, t("waiting.none"))),
   ];
 }
 
@@ -102,7 +73,6 @@ async function evidence({ query }) {
 
 export const screens = {
   states: { roles: SEES, show: states },
-  person: { roles: SEES, show: person, under: "messages", title: ({ names }) => names[1] },
   templates: { roles: READERS, show: templates },
   evidence: { roles: ["compliance", "auditor"], show: evidence },
 };

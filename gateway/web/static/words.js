@@ -38,6 +38,9 @@ export function t(key, given = {}) {
 /** A word of the gateway as people say it; one that is not in the table is shown as it is. */
 export const term = (sort, word) => words[`${sort}:${word}`] ?? word;
 
+/** The language, as a browser names it. */
+export const tag = () => TAGS[language];
+
 export const number = (n) => new Intl.NumberFormat(TAGS[language]).format(n);
 
 export const percent = (share) => new Intl.NumberFormat(TAGS[language], { style: "percent", maximumFractionDigits: 1 }).format(share);
