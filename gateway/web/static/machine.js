@@ -25,7 +25,7 @@ function pane(row, pauses) {
   return h("section", { class: "card" }, h("h2", {}, row.provider, " ", h("span", { class: "faint" }, term("channel", row.channel))),
     pauses.map((one) => h("p", { class: "verdict warn" }, t("providers.paused", { by: one.by ?? "–", at: ago(one.at) }))),
     facts([
-      [t("providers.delivered"), handed ? percent((row.states.delivered ?? 0) / handed) : "–"],
+      [t("providers.delivered"), handed && row.report ? percent((row.states.delivered ?? 0) / handed) : "–"],
       [t("answer.p50"), ms(row.answer, "p50_ms")], [t("answer.p99"), ms(row.answer, "p99_ms")],
       [t("report.p50"), ms(row.report, "p50_ms")], [t("report.p99"), ms(row.report, "p99_ms")],
     ]),

@@ -65,8 +65,8 @@ function tile({ channel, standing }) {
   const handed = summed(standing, ["delivered", "sent", "presumed_sent", "undelivered", "in_doubt"]), lost = summed(standing, SORTS.lost);
   const doubt = standing.in_doubt ?? 0, held = summed(standing, ["queued", "waiting", "sending"]);
   return h("section", { class: "tile" }, h("h3", {}, term("channel", channel)),
-    h("p", { class: "figure" }, handed ? percent((standing.delivered ?? 0) / handed) : "–"),
-    h("p", { class: "faint" }, t("tile.delivered", { n: standing.delivered ?? 0, of: handed })),
+    h("p", { class: "figure" }, !handed ? "–" : channel === "call" ? number(handed) : percent((standing.delivered ?? 0) / handed)),
+    h("p", { class: "faint" }, channel === "call" ? t("tile.calls") : t("tile.delivered", { n: standing.delivered ?? 0, of: handed })),
     h("p", {}, [lost ? t("tile.lost", { n: lost }) : null, doubt ? t("tile.doubt", { n: doubt }) : null, held ? t("tile.held", { n: held }) : null]
       .filter(Boolean).join(" · ")));
 }
