@@ -45,6 +45,12 @@ class Segments(Struct, frozen=True):
     units_per_segment: list[int]
 
 
+def foreign(text: str) -> tuple[str, ...]:
+    """The characters that the alphabet of text messages lacks (3GPP TS 23.038), each once: one of them is enough, and a
+    segment holds 70 characters and not 160."""
+    return tuple(dict.fromkeys(char for char in text if char not in _GSM))
+
+
 def segments(text: str) -> Segments:
     """How `text` is sent. Total: any string has an answer, the empty one is a single empty segment."""
     if not _BEYOND_LATIN.search(text):  # the quick way, as this runs for every SMS

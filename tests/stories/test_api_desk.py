@@ -123,6 +123,24 @@ async def test_whoever_said_stop_is_listed_until_it_is_lifted(desk: Desk) -> Non
         assert any("facts_kind" in str(row) for row in plan), "a million contacts are not looked through"
 
 
+async def test_an_email_is_looked_at_where_nothing_in_it_can_run(desk: Desk) -> None:
+    page = f"{desk.base}/v1/templates/page"
+    asked = {"template": "payment_plan_offer", "locale": "en"}
+    key = {"Authorization": f"Bearer ops.{SECRET}"}
+    for scheme, query in (("light", "@media not all"), ("dark", "@media all")):
+        async with desk.session.get(page, params={**asked, "scheme": scheme}, headers=key) as answer:
+            assert (answer.status, answer.content_type) == (200, "text/html")
+            policy = answer.headers["Content-Security-Policy"]
+            assert policy.startswith("sandbox; default-src 'none'")
+            assert "script" not in policy
+            assert query in await answer.text()
+    async with desk.session.get(page, params=asked) as answer:
+        assert answer.status == 401
+    for wrong in ({**asked, "params": "["}, {**asked, "template": "none"}, {**asked, "params": "{}"}):
+        async with desk.session.get(page, params=wrong, headers=key) as answer:
+            assert answer.status == 422
+
+
 async def test_texts_are_listed_by_version_and_previewed_with_their_segments(desk: Desk) -> None:
     status, listed = await desk.ask("/v1/templates", "compliance")
     assert status == 200
@@ -133,6 +151,11 @@ async def test_texts_are_listed_by_version_and_previewed_with_their_segments(des
     assert status == 200
     assert seen["segments"]["encoding"] == "UCS-2"
     assert seen["version"] in {version for one in listed for version in one["channels"].values()}
+    assert {one["char"] for one in seen["foreign"]} == {char for char in seen["text"] if ord(char) > 0x2000}
+    name = next(one for one in listed if one["template"] == "overdue_reminder" and one["locale"] == "en")["sample"]
+    dear = {**wanted, "locale": "en", "params": {**name, "name": "Zoë – x"}}
+    status, seen = await desk.ask("/v1/templates/preview", "ops", dear)
+    assert [(one["code"], one["instead"]) for one in seen["foreign"]] == [("U+00EB", None), ("U+2013", "-")]
     status, refusal = await desk.ask("/v1/templates/preview", "ops", {**wanted, "params": {"name": "x"}})
     assert status == 422
     assert "amount_due" in refusal["errors"][0]["message"]

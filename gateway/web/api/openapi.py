@@ -12,6 +12,7 @@ from gateway.web.problem import MEDIA_TYPE
 
 VERSION = "3.1.0"
 ZIP = "application/zip"
+HTML = "text/html"
 _REF = "#/components/schemas/{name}"
 NAME = {"type": "string", "minLength": 1, "maxLength": 128}
 
@@ -45,7 +46,7 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
 
 
 def _kinds(route: Route) -> list[Any]:
-    return [kind for kind in (route.body, *route.answers.values()) if kind not in (None, bytes)]
+    return [kind for kind in (route.body, *route.answers.values()) if kind not in (None, bytes, str)]
 
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +111,8 @@ def _success(status: int, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if kind is bytes:
         told["content"] = {ZIP: {}}
+    elif kind is str:
+        told["content"] = {HTML: {}}
     elif kind is not None:
         told["content"] = {"application/json": {"schema": schemas[repr(kind)]}}
     return told

@@ -46,7 +46,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """`body` is encoded as JSON; bytes are a zip file, None is nothing at all."""
+    """`body` is encoded as JSON; bytes are a zip file, text is HTML, None is nothing at all."""
 
     status: int
     body: Any = None

@@ -16,7 +16,7 @@ from yarl import URL
 
 from gateway.domain.clock import Clock
 from gateway.web.api import cookie
-from gateway.web.api.openapi import ZIP, describe
+from gateway.web.api.openapi import HTML, ZIP, describe
 from gateway.web.api.ports import Intake, Remembered
 from gateway.web.api.principal import ANYBODY, Denied, Issuer, KeyBook, Principal, authenticate
 from gateway.web.api.route import Answer, Call, FaultAt, Problem, Route, refused
@@ -235,4 +235,6 @@ def _response(answer: Answer) -> web.Response:
     body = _encode(answer.body)
     if isinstance(answer.body, bytes):
         kind, body = ZIP, answer.body
+    elif isinstance(answer.body, str):
+        kind, body = HTML, answer.body.encode()
     return web.Response(status=answer.status, body=body, headers={**HEADERS, **answer.headers}, content_type=kind)

@@ -11,9 +11,10 @@ import * as ops from "./ops.js";
 import * as overview from "./overview.js";
 import * as person from "./person.js";
 import * as policy from "./policy.js";
+import * as texts from "./texts.js";
 import { begin, choose, chooseZone, language, languages, t, zone } from "./words.js";
 
-const SCREENS = { ...overview.screens, ...ops.screens, ...machine.screens, ...backlog.screens, ...policy.screens, ...person.screens, ...law.screens, ...house.screens };
+const SCREENS = { ...overview.screens, ...ops.screens, ...machine.screens, ...backlog.screens, ...policy.screens, ...person.screens, ...texts.screens, ...law.screens, ...house.screens };
 const ROOMS = [
   ["ops", ["overview", "messages", "providers", "lanes", "in-doubt", "dead-letters", "switches"]],
   ["law", ["policies", "proposals", "states", "templates", "evidence"]],

@@ -1,11 +1,10 @@
-// What compliance officers look at beside the law itself: who said stop, the texts, the evidence.
+// What compliance officers look at beside the law itself: who said stop, and the evidence.
 
 import { get, post } from "./api.js";
 import { card, facts, field, form, h, link, table, time } from "./dom.js";
 import { personLink } from "./ops.js";
 import { number, t, term } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
 const SEES = ["ops", "compliance", "auditor"];
 const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
@@ -21,27 +20,6 @@ async function states({ query }) {
       { head: t("since"), cell: (row) => time(row.since) }, { head: t("until"), cell: (row) => time(row.until) }, { head: t("entry"), cell: (row) => row.seq, kind: "number" },
     ], seen.states, t("states.none")),
     seen.next ? link(`#/states?${new URLSearchParams({ ...(query.state ? { state: query.state } : {}), cursor: seen.next })}`, t("more")) : null,
-  ];
-}
-
-async function templates({ query }) {
-  const listed = await get("/v1/templates"), shown = h("section", { class: "card", "aria-live": "polite" });
-  const view = async (template, locale, channel) => {
-    const seen = await post("/v1/templates/preview", { template, locale, channel }).catch((error) => error);
-    shown.replaceChildren(h("h2", {}, `${template} · ${locale} · ${term("channel", channel)}`),
-      seen instanceof Error ? h("p", { class: "trouble" }, seen.errors?.[0]?.message ?? seen.message) : h("div", { class: "phone", lang: seen.locale },
-        seen.title ? h("strong", {}, seen.title) : null, h("p", { class: "message" }, seen.text)),
-      seen.segments ? facts([[t("encoding"), seen.segments.encoding], [t("segments"), number(seen.segments.segments)], [t("units"), seen.segments.units_per_segment.join(", ")]]) : null,
-      seen.version ? h("p", { class: "faint" }, seen.version) : null);
-    shown.scrollIntoView({ block: "nearest" });
-  };
-  if (query.template) await view(query.template, query.locale, query.channel);
-  return [
-    table(t("screen.templates"), [
-      { head: t("template"), cell: (row) => row.template }, { head: t("language"), cell: (row) => row.locale },
-      { head: t("channels"), cell: (row) => Object.keys(row.channels).map((channel) => [h("button", { type: "button", class: "quiet", onclick: () => view(row.template, row.locale, channel) }, term("channel", channel)), " "]) },
-    ], listed),
-    shown,
   ];
 }
 
@@ -73,6 +51,5 @@ async function evidence({ query }) {
 
 export const screens = {
   states: { roles: SEES, show: states },
-  templates: { roles: READERS, show: templates },
   evidence: { roles: ["compliance", "auditor"], show: evidence },
 };
