@@ -10,6 +10,7 @@ from gateway.domain.clock import Clock
 from gateway.front.behind import Behind, outage
 from gateway.queries.deeds import Deeds, deeds
 from gateway.queries.doubts import Doubts, doubt_of, doubts
+from gateway.queries.replies import SETTLED, Of, Replies, Words, replies, words_of
 from gateway.queries.standings import Standings, standings
 from gateway.web.api.desk import Evidence
 from gateway.web.api.principal import Principal
@@ -47,6 +48,30 @@ class HouseDesk:
             client: Any = store.redis
             await client.xadd(store.keys.callbacks, {"report": msgspec.json.encode(report)})
             return True
+
+    async def replies(self, tenants: frozenset[str] | None, cursor: str | None, most: int) -> Replies:
+        with outage():
+            return await replies(self._behind.ledger, tenants, cursor, most)
+
+    async def read_reply(self, who: Principal, tenants: frozenset[str] | None, seq: int, why: str) -> Words | None:
+        found = await self._about(who, tenants, seq, "read_reply", why)
+        return None if found is None else found.words
+
+    async def settle_reply(self, who: Principal, tenants: frozenset[str] | None, seq: int, why: str) -> bool:
+        return await self._about(who, tenants, seq, SETTLED, why) is not None
+
+    async def _about(
+        self, who: Principal, tenants: frozenset[str] | None, seq: int, what: str, why: str
+    ) -> Of | None:  # fmt: skip
+        """A reply, once it is written down what is done with it."""
+        with outage():
+            found = await words_of(self._behind.ledger, seq, tenants)
+            if found is not None:
+                act = Act(
+                    who=who.id, what=what, why=why, tenant=found.tenant, subject=found.subject, figures={"reply": seq}
+                )  # fmt: skip
+                await write_down(self._behind.ledger, act, self.clock.now())
+            return found
 
     async def states(
         self, tenants: frozenset[str] | None, state: str | None, cursor: str | None, most: int

@@ -16,7 +16,7 @@ AXE = "axe-core@4.14.1"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENS = [
     "overview", "messages", "job/default/ann/third", "person/default/ann", "providers", "lanes", "in-doubt",
-    "dead-letters", "switches", "policies", "policies/house", "proposals", "states", "templates",
+    "dead-letters", "switches", "policies", "policies/house", "proposals", "states", "replies", "templates",
     "templates?template=overdue_reminder&locale=zh-CN&channel=sms",
     "templates?template=payment_plan_offer&locale=en&channel=email", "evidence", "engine", "acts", "accounts", "keys",
     "messages?job_id=nobody", "job/default/ann/nobody", "no-such-screen",

@@ -6,13 +6,14 @@ from msgspec import Struct
 
 from gateway.queries.deeds import Deeds
 from gateway.queries.doubts import Doubts
+from gateway.queries.replies import Replies, Words
 from gateway.queries.standings import Standings
 from gateway.web.api.access import Reason
 from gateway.web.api.body import read
-from gateway.web.api.paging import Paged, page
+from gateway.web.api.paging import Paged, page, wrong
 from gateway.web.api.principal import Principal
 from gateway.web.api.route import Answer, Call, Route, refused
-from gateway.web.api.views import READERS, SEES_PEOPLE, Word, tenants_of
+from gateway.web.api.views import READERS, REVEALS, SEES_PEOPLE, Word, tenants_of
 
 
 class PagedStates(Paged, frozen=True):
@@ -30,6 +31,12 @@ class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
 
 
+class Why(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why somebody reads what a person wrote, or what they did about it."""
+
+    reason: Reason
+
+
 class Desk(Protocol):
     """Where the lists come from. Every method raises ConnectionError where ledger or store cannot be had, and those
     with a cursor BadCursor."""
@@ -43,6 +50,15 @@ class Desk(Protocol):
         """Writes down what a provider says of a send in doubt, and lets the line know; False if none of these tenants
         is in doubt."""
 
+    async def replies(self, tenants: frozenset[str] | None, cursor: str | None, most: int) -> Replies:
+        """What people wrote back, the newest first."""
+
+    async def read_reply(self, who: Principal, tenants: frozenset[str] | None, seq: int, why: str) -> Words | None:
+        """The words of a reply, once it is written down that they are read; None if there is no such reply."""
+
+    async def settle_reply(self, who: Principal, tenants: frozenset[str] | None, seq: int, why: str) -> bool:
+        """Writes down that somebody looked after a reply; False if there is no such reply."""
+
     async def states(
         self, tenants: frozenset[str] | None, state: str | None, cursor: str | None, most: int
     ) -> Standings:  # fmt: skip
@@ -54,6 +70,60 @@ class Desk(Protocol):
 
 def routes(desk: Desk) -> list[Route]:
     """The routes of the desk."""
+    return [*_doubts(desk), *_replies(desk), *_lists(desk)]
+
+
+def _replies(desk: Desk) -> list[Route]:
+    async def replies(call: Call) -> Answer:
+        return await page(desk.replies(tenants_of(call.principal), call.query.cursor, call.query.limit))
+
+    async def words(call: Call) -> Answer:
+        asked = _asked(call)
+        if isinstance(asked, Answer):
+            return asked
+        found = await desk.read_reply(call.principal, tenants_of(call.principal), *asked)
+        return _NO_REPLY if found is None else Answer(status=200, body=found)
+
+    async def settle(call: Call) -> Answer:
+        asked = _asked(call)
+        if isinstance(asked, Answer):
+            return asked
+        done = await desk.settle_reply(call.principal, tenants_of(call.principal), *asked)
+        return Answer(status=204) if done else _NO_REPLY
+
+    bad = (400, 404, 413, 415, 503)
+    return [
+        Route(
+            method="GET", path="/v1/replies", name="list_replies", roles=SEES_PEOPLE, act=replies, query=Paged,
+            summary="What people wrote back, and whether somebody looked after it, the newest first",
+            answers={200: Replies}, problems=(503,),
+        ),
+        Route(
+            method="POST", path="/v1/replies/{seq}/words", name="read_reply", roles=REVEALS, act=words, body=Why,
+            summary="The words of a reply; that they are read is written down first", answers={200: Words},
+            problems=bad,
+        ),
+        Route(
+            method="POST", path="/v1/replies/{seq}/settled", name="settle_reply", act=settle, body=Why,
+            roles=frozenset({"ops", "compliance"}), summary="That somebody looked after a reply", answers={204: None},
+            problems=(*bad, 409), once=True,
+        ),
+    ]  # fmt: skip
+
+
+_NO_REPLY = refused(404, "Not Found", "there is no such reply")
+
+
+def _asked(call: Call) -> tuple[int, str] | Answer:
+    told, seq = read(call.body, Why), call.path["seq"]
+    if isinstance(told, Answer):
+        return told
+    if not seq.isdecimal() or len(seq) > 18:
+        return wrong("seq", "is no number of an entry")
+    return int(seq), told.reason
+
+
+def _doubts(desk: Desk) -> list[Route]:
 
     async def doubts(call: Call) -> Answer:
         return await page(desk.doubts(tenants_of(call.principal), call.query.cursor, call.query.limit))
@@ -66,13 +136,6 @@ def routes(desk: Desk) -> list[Route]:
             return refused(404, "Not Found", "no send of that reference is in doubt")
         return Answer(status=202)
 
-    async def states(call: Call) -> Answer:
-        asked = call.query
-        return await page(desk.states(tenants_of(call.principal), asked.state, asked.cursor, asked.limit))
-
-    async def acts(call: Call) -> Answer:
-        return await page(desk.acts(tenants_of(call.principal), call.query.cursor, call.query.limit))
-
     return [
         Route(
             method="GET", path="/v1/in-doubt", name="list_doubts", roles=SEES_PEOPLE, act=doubts, query=Paged,
@@ -84,6 +147,18 @@ def routes(desk: Desk) -> list[Route]:
             summary="What the provider says of a send in doubt; there is no way to send it again", body=Evidence,
             answers={202: None}, problems=(400, 404, 409, 413, 415, 503), once=True,
         ),
+    ]  # fmt: skip
+
+
+def _lists(desk: Desk) -> list[Route]:
+    async def states(call: Call) -> Answer:
+        asked = call.query
+        return await page(desk.states(tenants_of(call.principal), asked.state, asked.cursor, asked.limit))
+
+    async def acts(call: Call) -> Answer:
+        return await page(desk.acts(tenants_of(call.principal), call.query.cursor, call.query.limit))
+
+    return [
         Route(
             method="GET", path="/v1/states", name="list_states", roles=SEES_PEOPLE, act=states, query=PagedStates,
             summary="Who said stop, and every other state in force, the newest first", answers={200: Standings},

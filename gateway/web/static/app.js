@@ -17,7 +17,7 @@ import { begin, choose, chooseZone, language, languages, t, zone } from "./words
 const SCREENS = { ...overview.screens, ...ops.screens, ...machine.screens, ...backlog.screens, ...policy.screens, ...person.screens, ...texts.screens, ...law.screens, ...house.screens };
 const ROOMS = [
   ["ops", ["overview", "messages", "providers", "lanes", "in-doubt", "dead-letters", "switches"]],
-  ["law", ["policies", "proposals", "states", "templates", "evidence"]],
+  ["law", ["policies", "proposals", "states", "replies", "templates", "evidence"]],
   ["house", ["engine", "acts", "accounts", "keys"]],
 ];
 

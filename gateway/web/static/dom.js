@@ -22,7 +22,7 @@ export const shown = (children) => [children].flat(9).filter((child) => child !=
 const GLYPHS = {
   delivered: "✓", sent: "→", waiting: "◷", queued: "·", sending: "…", in_doubt: "?", presumed_sent: "≈",
   failed: "✗", undelivered: "✗", suppressed: "⊘", expired: "∅", cancelled: "–", rejected: "!", allow: "✓", deny: "⊘",
-  defer: "◷", open: "✓", shut: "✗", passes: "✓", blocks: "✗", warns: "!", unweighed: "?", approved: "✓",
+  defer: "◷", deferred: "◷", open: "✓", shut: "✗", passes: "✓", blocks: "✗", warns: "!", unweighed: "?", approved: "✓",
   published: "✓", returned: "↩", taken_back: "–", good: "✓", warn: "!", bad: "✗",
 };
 const MOODS = {

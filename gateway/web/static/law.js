@@ -1,7 +1,7 @@
-// What compliance officers look at beside the law itself: who said stop, and the evidence.
+// What compliance officers look at beside the law itself: who said stop, what people wrote, and the evidence.
 
 import { get, post } from "./api.js";
-import { card, facts, field, form, h, link, table, time } from "./dom.js";
+import { ask, card, facts, field, form, h, link, table, time } from "./dom.js";
 import { personLink } from "./ops.js";
 import { number, t, term } from "./words.js";
 
@@ -21,6 +21,37 @@ async function states({ query }) {
     ], seen.states, t("states.none")),
     seen.next ? link(`#/states?${new URLSearchParams({ ...(query.state ? { state: query.state } : {}), cursor: seen.next })}`, t("more")) : null,
   ];
+}
+
+async function replies({ me, query, again }) {
+  const seen = await get("/v1/replies", { cursor: query.cursor });
+  const reads = me.roles.some((role) => ["compliance", "auditor"].includes(role)), settles = me.roles.some((role) => ["ops", "compliance"].includes(role));
+  const settle = (row) => ask(t("reply.settle"), t("reply.settle.effect"), [reason(t("reply.done"))], t("reply.settle"),
+    async (given) => { await post(`/v1/replies/${row.seq}/settled`, given); again(); });
+  return [
+    h("p", {}, t("replies.why")),
+    table(t("screen.replies"), [
+      { head: t("when"), cell: (row) => time(row.at) }, { head: t("person"), cell: (row) => row.recipient_id ? personLink(row.tenant, row.recipient_id) : t("reply.unknown") },
+      { head: t("tenant"), cell: (row) => row.tenant || "–" }, { head: t("channel"), cell: (row) => [term("channel", row.channel), h("div", { class: "faint" }, row.provider)] },
+      { head: t("taken_for"), cell: (row) => h("span", { class: `state ${row.meaning === "unclear" && !row.settled ? "warn" : "calm"}` }, term("meaning", row.meaning)) },
+      { head: t("settled"), cell: (row) => row.settled ? [row.settled.why, h("div", { class: "faint" }, row.settled.by, " ", time(row.settled.at))] : row.meaning === "stop" ? t("reply.in_force") : t("reply.waits") },
+      { head: t("do"), cell: (row) => [reads ? h("button", { type: "button", onclick: () => words(row) }, t("reply.read")) : null, " ",
+        settles && !row.settled ? h("button", { type: "button", onclick: () => settle(row) }, t("reply.settle")) : null] },
+    ], seen.replies, t("replies.none")),
+    seen.next ? link(`#/replies?cursor=${seen.next}`, t("more")) : null,
+  ];
+}
+
+/** Shows what somebody wrote for a minute, once it is written down who reads it and why. */
+function words(row) {
+  ask(t("reply.read"), t("reply.read.effect"), [reason()], t("reply.read"), async (given) => {
+    const said = await post(`/v1/replies/${row.seq}/words`, given);
+    const shown = h("section", { class: "card revealed", role: "status" }, h("h2", {}, said.sender), h("blockquote", {}, said.text),
+      row.recipient_id ? h("p", {}, t("reply.suggest"), " ", personLink(row.tenant, row.recipient_id)) : null);
+    document.getElementById("main").append(shown);
+    shown.scrollIntoView();
+    setTimeout(() => shown.remove(), 60_000);
+  });
 }
 
 async function evidence({ query }) {
@@ -51,5 +82,6 @@ async function evidence({ query }) {
 
 export const screens = {
   states: { roles: SEES, show: states },
+  replies: { roles: SEES, show: replies },
   evidence: { roles: ["compliance", "auditor"], show: evidence },
 };
