@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV     ?= uv
 ENGINE ?= docker
 
-.PHONY: help setup demo test lint types laws unit faults bench lock tables image clean
+.PHONY: help setup demo test lint types laws unit faults bench lock tables image pictures clean
 
 help:            ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ tables: $(STAMP) ## the tables of providers in the READMEs, from the facts that 
 
 image:           ## a container image (ENGINE=docker, podman or buildah)
 	$(ENGINE) build --tag gateway .
+
+pictures: $(STAMP) ## the pictures of docs/console.md, by the browser test that walks the living console
+	PICTURES=docs/images $(BIN)/pytest -q tests/cli/test_living_console.py
 
 clean:           ## forget the virtual environment and the demo's data
 	rm -rf $(VENV) var

@@ -52,7 +52,12 @@ async def page(opened: Browser, base: str, known: tuple[str, ...] = (), **given:
     context = await opened.new_context(base_url=base, **given)
     seen = await context.new_page()
     complaints: list[str] = []
-    seen.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
+    seen.on(
+        "console",
+        lambda told: (
+            complaints.append(f"{told.text} {told.location.get('url')}") if told.type in ("error", "warning") else None
+        ),
+    )
     seen.on("pageerror", lambda error: complaints.append(str(error)))
     try:
         yield seen
@@ -61,4 +66,5 @@ async def page(opened: Browser, base: str, known: tuple[str, ...] = (), **given:
         raise
     finally:
         await context.close()
-    assert [one for one in complaints if not any(word in one for word in known)] == []
+    unknown = [one for one in complaints if not any(word in one for word in known)]
+    assert unknown == [], unknown

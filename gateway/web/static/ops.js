@@ -13,9 +13,6 @@ export const personLink = (tenant, name) => name ? link(`#/person/${at(tenant, n
 export const search = (query) => `#/messages?${new URLSearchParams(query)}`;
 const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
-/** What may be missing because a role may not see it. */
-export const maybe = (asked) => asked.catch((error) => { if (error.status === 403) return null; throw error; });
-
 export const actColumns = () => [
   { head: t("when"), cell: (row) => time(row.at) }, { head: t("who"), cell: (row) => row.who },
   { head: t("what"), cell: (row) => term("act", row.what) }, { head: t("why"), cell: (row) => row.why },

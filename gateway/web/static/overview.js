@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { columns, parts } from "./charts.js";
 import { card, count, h, link, state, table, time } from "./dom.js";
-import { actColumns, maybe, search } from "./ops.js";
+import { actColumns, search } from "./ops.js";
 import { number, percent, t, term } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
@@ -16,14 +16,15 @@ const MOOD = { went: "good", open: "warn", kept: "calm", lost: "bad" };
 
 async function overview({ me, query }) {
   const days = Number(query.days ?? 1);
+  const sees = me.roles.some((role) => SEES.includes(role));
   const [seen, letters, proposals, acts] = await Promise.all([
-    get("/v1/overview", { days }), maybe(get("/v1/dead-letters", { limit: 1 })),
-    maybe(get("/v1/policies/proposals", { state: "open" })), maybe(get("/v1/acts", { limit: 10 })),
+    get("/v1/overview", { days }), sees ? get("/v1/dead-letters", { limit: 1 }) : null,
+    get("/v1/policies/proposals", { state: "open" }), get("/v1/acts", { limit: 10 }),
   ]);
-  const { books } = seen, { mood, text } = verdict(seen), sees = me.roles.some((role) => SEES.includes(role));
+  const { books } = seen, { mood, text } = verdict(seen);
   const needs = [
     [seen.in_doubt, "#/in-doubt", "needs.doubts"], [letters?.total ?? 0, "#/dead-letters", "needs.letters"],
-    [proposals?.length ?? 0, "#/proposals", "needs.proposals"],
+    [proposals.length, "#/proposals", "needs.proposals"],
   ].filter(([n]) => n);
   return [
     h("p", { class: `verdict ${mood}` }, text),
@@ -46,7 +47,7 @@ async function overview({ me, query }) {
         { head: t("reasons"), cell: (row) => Object.entries(row.reasons).map(([code, n]) => h("div", {}, term("code", code), " ",
           count(n, search({ ...(row.channel ? { channel: row.channel } : {}), reason: code })))) },
       ], seen.channels, t("overview.empty"))),
-    acts ? card(t("acts.last"), table(t("acts.last"), actColumns(), acts.acts, t("acts.none")), link("#/acts", t("all"))) : null,
+    card(t("acts.last"), table(t("acts.last"), actColumns(), acts.acts, t("acts.none")), link("#/acts", t("all"))),
   ];
 }
 
