@@ -36,6 +36,8 @@ function place() {
 
 const may = (screen) => SCREENS[screen].roles.some((role) => me.roles.includes(role));
 
+const titleOf = (where) => SCREENS[where.screen].title?.(where) ?? t(`screen.${where.screen}`);
+
 async function show({ quiet = false, first = false } = {}) {
   const where = place();
   const screen = SCREENS[where.screen];
@@ -46,14 +48,13 @@ async function show({ quiet = false, first = false } = {}) {
   if (!quiet) {
     leave?.();
     leave = null;
-    main.replaceChildren(h("p", { class: "loading", role: "status" }, t("loading")));
+    main.replaceChildren(h("h1", {}, titleOf(where)), h("p", { class: "loading", role: "status" }, t("loading")));
   }
   try {
     const content = await screen.show({ ...where, me, again: () => show({ quiet: true }), onleave: (act) => { leave = act; } });
     if (JSON.stringify(where) !== JSON.stringify(place())) return; // one has gone on meanwhile
-    const title = screen.title?.(where) ?? t(`screen.${where.screen}`);
-    document.title = `${title} · ${t("title")}`;
-    main.replaceChildren(h("h1", {}, title), ...shown(content));
+    document.title = `${titleOf(where)} · ${t("title")}`;
+    main.replaceChildren(h("h1", {}, titleOf(where)), ...shown(content));
     if (!quiet && !first) main.focus({ preventScroll: true });
   } catch (error) {
     if (error.status === 401) return signIn();

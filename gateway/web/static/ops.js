@@ -188,8 +188,9 @@ async function switches({ me, again }) {
     field("provider", t("provider"), { autocomplete: "off" }), field("template", t("template"), { autocomplete: "off" }), field("tenant", t("tenant"), { autocomplete: "off" }),
   ], t("pause"), async (given, element) => {
     const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value));
-    const backlog = await get("/v1/lanes"), waiting = backlog.lanes.reduce((sum, lane) => sum + lane.entries, 0);
-    ask(t("pause"), t("pause.effect", { scope: scope(chosen), n: waiting + backlog.scheduled }), [], t("pause.button", { scope: scope(chosen) }),
+    const backlog = await get("/v1/lanes").catch(() => null); // one pauses also while nobody can count
+    const n = backlog ? backlog.lanes.reduce((sum, lane) => sum + lane.entries, backlog.scheduled) : 0;
+    ask(t("pause"), backlog ? t("pause.effect", { scope: scope(chosen), n }) : t("pause.uncounted", { scope: scope(chosen) }), [], t("pause.button", { scope: scope(chosen) }),
       async () => { await order("pause", me.id, chosen); element.reset(); setTimeout(again, 1000); }, { kind: "danger" });
   }, { kind: "danger" });
   return [
