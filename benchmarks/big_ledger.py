@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway.bookkeeping.keeper import Books, take_in
+from gateway.config import shipped
 from gateway.domain.clock import DAY, SystemClock, format_instant
 from gateway.domain.job import Attempt, Job, Track
 from gateway.domain.note import Note, Said, write_note
@@ -24,8 +25,10 @@ from gateway.ledger.keyring import open_keyring
 from gateway.ledger.subjects import Subjects
 from gateway.ledger.writer import writing
 from gateway.policy.facts import PastContact
+from gateway.policy.folder import read_folder
 from gateway.queries.calendar import calendar
 from gateway.queries.overview import overview
+from gateway.queries.providers import providers
 from gateway.queries.search import Filter, search
 from gateway.queries.trail import state_of, trail_of
 from gateway.store.journal import Written
@@ -206,7 +209,14 @@ async def questions(books: Books, count: int) -> None:
     await ask("search by filter", lambda lots: search(books, None, lots.choice(filters), None, 50))
     await ask("search by job id", job)
     await ask("timeline", timeline)
-    await ask("calendar", lambda lots: calendar(books, "default", f"p{lots.randrange(people)}", now - DAYS * DAY, now))
+    await ask("overview of 30 days", lambda _: overview(books, None, now - DAYS * DAY))
+    await ask("providers", lambda _: providers(books, None, now - DAY))
+    policy = read_folder(shipped("config") / "policies").policy()
+
+    async def month(lots: random.Random) -> Any:
+        return await calendar(books, policy, "default", f"p{lots.randrange(people)}", now - DAYS * DAY, now, now)
+
+    await ask("calendar", month)
 
 
 async def main(count: int, folder: Path) -> None:
