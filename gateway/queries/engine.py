@@ -1,9 +1,11 @@
 """The engine room: what the gateway stands on, line by line, and what is wrong with it. `judged` is pure."""
 
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +27,7 @@ IDLE_WARN_MS, IDLE_BAD_MS = 30_000, 120_000
 FREE_WARN, FREE_BAD = 0.1, 0.03
 """of a disk"""
 LAG_WARN_S, LAG_BAD_S = 5.0, 60.0
-PACKAGES = ("aiohttp", "redis", "sqlalchemy", "jinja2", "aiosmtplib", "twilio", "msgspec", "tzdata")
+OURS = "collections-notification-gateway"
 
 
 class Readings(Struct, frozen=True, kw_only=True):
@@ -142,9 +144,18 @@ async def engine(store: Store, books: Books | None, anchors: Anchors | None, clo
         journal=await client.xlen(store.keys.journal), lag_s=lag_s, database=database, revision=revision, free=free,
         anchor_age_s=age, anchor_every_s=0.0 if anchors is None else anchors.every_ms / 1000,
         tzdata=tzdata_release(),
-        versions={"gateway": version("collections-notification-gateway"), "python": platform.python_version()}
-        | {name: version(name) for name in PACKAGES},
+        versions={"gateway": version(OURS), "python": platform.python_version(), **_packages()},
     ))  # fmt: skip
+
+
+def _packages() -> dict[str, str]:
+    """What this release asks for and is installed; of what is asked for only sometimes, what is there."""
+    found = {}
+    for wanted in requires(OURS) or ():
+        if (name := re.match(r"[\w.-]+", wanted)) is not None:
+            with suppress(PackageNotFoundError):
+                found[name[0]] = version(name[0])
+    return found
 
 
 def _server(info: Mapping[str, Any]) -> str:

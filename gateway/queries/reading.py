@@ -30,6 +30,10 @@ class _Voice:
     def say(self, key: str, **given: object) -> str:
         return self._table[key].format(**given)
 
+    def has(self, key: str) -> bool:
+        """Whether a language has a form of its own for it, as of one thing alone."""
+        return key in self._table
+
     def term(self, sort: str, word: str) -> str:
         return self._table.get(f"{sort}:{word}", str(word).replace("_", " "))
 
@@ -130,7 +134,8 @@ def _counting(rule: Mapping[str, Any], voice: _Voice) -> Iterator[str]:
 
 def _cap(rule: Mapping[str, Any], voice: _Voice) -> Iterator[str]:
     within = _within(rule["within"], voice)
-    yield voice.say("cap", max=rule["max"], scope=voice.listed("scope", rule["scope"]), within=within)
+    key = "cap.one" if rule["max"] == 1 and voice.has("cap.one") else "cap"
+    yield voice.say(key, max=rule["max"], scope=voice.listed("scope", rule["scope"]), within=within)
     yield from _counting(rule, voice)
     if after := rule.get("active_after"):
         yield voice.say("active_after", counts=voice.contacts(after))

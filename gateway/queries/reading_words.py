@@ -9,6 +9,7 @@ EN: Mapping[str, str] = {
     "account.over": "{name} is over {value}", "account.at_most": "{name} is at most {value}",
     "account.is": "{name} is {value}", "exempt": "It does not concern {purposes}.",
     "window": "Contact only {hours}, by {clock}.", "hours": "{days} {times}", "closed": "never",
+    "cap.one": "At most one contact with {scope} within {within}.",
     "cap": "At most {max} contacts with {scope} within {within}.",
     "counted": "Counted: {counts}.", "except": "Not counted: {flags}.",
     "active_after": "The limit begins with {counts}.",

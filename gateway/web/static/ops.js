@@ -166,9 +166,9 @@ async function replay(rows, again) {
   const ids = rows.slice(0, 100).map((row) => row.id), seen = await post("/v1/dead-letters/preview", { ids });
   const faulty = Object.keys(seen.faulty).length, refused = Object.keys(seen.refused).length;
   ask(t("replay"), t("replay.effect", { readable: seen.readable.length, known: seen.known.length, faulty, refused, gone: seen.gone.length }),
-    [field("which", t("replay.which"), { value: "one" }, [["one", t("replay.one")], ["all", t("replay.all", { n: seen.readable.length })]]), reason()],
+    [field("which", t("replay.which"), { value: "one" }, [["one", t("replay.one")], ["ten", t("replay.ten")], ["all", t("replay.all", { n: seen.readable.length })]]), reason()],
     t("replay"), async (given) => {
-      const chosen = seen.readable.slice(0, given.which === "one" ? 1 : 100);
+      const chosen = seen.readable.slice(0, { one: 1, ten: 10 }[given.which] ?? 100);
       if (!chosen.length) throw new Error(t("replay.nothing"));
       await post("/v1/dead-letters/replay", { ids: chosen, reason: given.reason });
       setTimeout(again, 500);
