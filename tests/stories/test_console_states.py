@@ -4,7 +4,10 @@ What the server would do is played by the browser's own network, so that each st
 """
 
 import asyncio
+import csv
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +120,26 @@ async def approves(seen: Page, address: str, words: dict[str, str]) -> None:
     await seen.get_by_role("button", name=words["approve"], exact=True).click()
     await seen.get_by_label(words["comment"], exact=True).fill("looked at it")
     await seen.get_by_role("dialog").get_by_role("button", name=words["approve"]).click()
+
+
+async def test_a_search_is_kept_under_a_name_and_what_is_shown_goes_to_a_spreadsheet(world: World) -> None:
+    async with house(world) as base, browser() as opened, page(opened, base, **ENGLISH) as seen:
+        await seen.goto("/#/messages?status=waiting")
+        await seen.get_by_role("button", name="Keep this search").click()
+        await seen.get_by_role("dialog").get_by_label("Name", exact=True).fill("what waits")
+        await seen.get_by_role("dialog").get_by_role("button", name="Keep this search").click()
+        await seen.goto("/#/messages")
+        await seen.get_by_role("link", name="what waits").click()
+        await expect(seen).to_have_url(re.compile("status=waiting"))
+        async with seen.expect_download() as saving:
+            await seen.get_by_role("button", name="Download the tables as CSV").click()
+        file = world.folder / "messages.csv"
+        await (await saving.value).save_as(file)
+        rows = list(csv.reader(io.StringIO(file.read_text("utf-8-sig"))))
+        assert rows[0] == ["Messages"]
+        assert [row[0] for row in rows[2:]] == ["third"]
+        await seen.get_by_role("button", name="Forget what waits").click()
+        await expect(seen.get_by_role("link", name="what waits")).to_have_count(0)
 
 
 def pseudo(text: str) -> str:

@@ -1,6 +1,7 @@
 // The frame of the console: who is signed in, where one is, how fresh it is. The address holds the whole state.
 
 import { get, post, remove } from "./api.js";
+import { csvOf, keep } from "./csv.js";
 import { h, fault, field, form, shown } from "./dom.js";
 import { watch } from "./live.js";
 import * as backlog from "./backlog.js";
@@ -55,6 +56,7 @@ async function show({ quiet = false, first = false } = {}) {
     if (JSON.stringify(where) !== JSON.stringify(place())) return; // one has gone on meanwhile
     document.title = `${titleOf(where)} · ${t("title")}`;
     main.replaceChildren(h("h1", {}, titleOf(where)), ...shown(content));
+    if (main.querySelector("table")) main.append(h("p", { class: "buttons" }, h("button", { type: "button", class: "quiet", onclick: () => keep(where.screen, csvOf(main)) }, t("csv"))));
     if (!quiet && !first) main.focus({ preventScroll: true });
   } catch (error) {
     if (error.status === 401) return signIn();

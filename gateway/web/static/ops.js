@@ -2,7 +2,7 @@
 
 import { at, get, order, post } from "./api.js";
 import { ask, card, count, facts, field, form, h, link, mood, state, table, time } from "./dom.js";
-import { ago, language, number, t, term, when } from "./words.js";
+import { ago, language, number, t, term, terms, when } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
 const SEES = ["ops", "compliance", "auditor"];
@@ -30,7 +30,7 @@ const FILTERS = ["job_id", "recipient_id", "account", "address", "provider_messa
 async function messages({ query }) {
   const found = await get("/v1/messages", { ...query, limit: 50 });
   const given = FILTERS.filter((name) => query[name]);
-  const asking = form(FILTERS.map((name) => field(name, t(`filter.${name}`), { value: query[name] ?? "", autocomplete: "off" }, choices(name))),
+  const asking = form(FILTERS.map((name) => field(name, t(`filter.${name}`), { value: query[name] ?? "", autocomplete: "off", list: name === "reason" ? "reasons" : null }, choices(name))),
     t("search"), async (values) => {
       const kept = Object.fromEntries(Object.entries(values).filter(([, value]) => value));
       location.hash = search(kept);
@@ -38,9 +38,25 @@ async function messages({ query }) {
   return [
     h("details", { open: !given.length }, h("summary", {}, given.length
       ? given.map((name) => `${t(`filter.${name}`)}: ${query[name]}`).join(" · ") : t("filters")), asking),
+    h("datalist", { id: "reasons" }, terms("code").map(([word, text]) => h("option", { value: word }, text))),
+    views(query, given.length),
     table(t("screen.messages"), jobColumns(), found.jobs, t("messages.empty")),
     found.next ? link(search({ ...query, cursor: found.next }), t("more")) : null,
   ];
+}
+
+/** Searches that somebody keeps under a name, in this browser. */
+function views(query, given) {
+  const kept = JSON.parse(localStorage.getItem("views") ?? "{}"), place = h("p", { class: "views" });
+  const put = (changed) => { localStorage.setItem("views", JSON.stringify(changed)); place.replaceWith(views(query, given)); };
+  place.append(...Object.entries(kept).map(([name, saved]) => h("span", { class: "view" }, link(search(saved), name),
+    h("button", { type: "button", class: "quiet", "aria-label": t("view.forget", { name }), onclick: () => { delete kept[name]; put(kept); } }, "×"))));
+  if (given) {
+    place.append(h("button", { type: "button", class: "quiet", onclick: () => ask(t("view.save"), t("view.effect"),
+      [field("view", t("name"), { required: true, maxlength: 40, autocomplete: "off" })], t("view.save"),
+      async (told) => put({ ...kept, [told.view]: { ...query, cursor: undefined } })) }, t("view.save")));
+  }
+  return place;
 }
 
 export const jobColumns = () => [

@@ -38,6 +38,9 @@ export function t(key, given = {}) {
 /** A word of the gateway as people say it; one that is not in the table is shown as it is. */
 export const term = (sort, word) => words[`${sort}:${word}`] ?? word;
 
+/** All words of a sort, each with how people say it. */
+export const terms = (sort) => Object.entries(words).filter(([key]) => key.startsWith(`${sort}:`)).map(([key, text]) => [key.slice(sort.length + 1), text]);
+
 /** The language, as a browser names it. */
 export const tag = () => TAGS[language];
 
