@@ -1,7 +1,7 @@
 // The chain as it grows: tells how fresh what is shown is, and that it is not, as soon as nothing is heard.
 
-const STALE_MS = 5_000;
-const BEHIND_S = 5;
+const STALE_MS = 4_000; // beats come every two seconds, and it is looked at every second: told within five
+const BEHIND_S = 3;
 const KINDS = ["job", "contact", "command", "report", "reply", "dead_letter", "change", "act", "policy", "templates"];
 
 /** Calls `changed(fresh, behind_s)` when that changes, and `news()` at most every few seconds when there is some. */
