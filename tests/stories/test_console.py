@@ -32,7 +32,7 @@ WORDS = {
         "force": "in force now",
     },
     "zh": {
-        "name": "姓名", "password": "密码", "in": "登录", "out": "退出", "find": "查找人员、地址或任务",
+        "name": "姓名", "password": "密码", "in": "登录", "out": "退出", "find": "查找当事人、地址或任务",
         "paused": "有 1 项暂停生效。", "free": "没有暂停。", "pause": "暂停", "resume": "恢复", "channel": "渠道",
         "limit": "联系频次上限", "text": "拟定的政策包", "why": "理由及法律依据", "propose": "提交提案",
         "own": "这是您本人的提案，须由他人审批。", "tried": "次已发送的将被拦截", "approve": "批准",

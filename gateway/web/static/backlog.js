@@ -23,7 +23,7 @@ async function lanes() {
     card(t("held"), seen.held.length
       ? [bars(t("held"), t("held.sentence", { n: seen.held.reduce((sum, one) => sum + one.jobs, 0) }), seen.held.map((one) => [when(one.hour), one.jobs])),
         h("h3", {}, t("held.places")), table(t("held.places"), [
-          { head: t("until"), cell: (row) => when(row.hour) }, { head: t("jurisdictions"), cell: (row) => row.jurisdiction || "–" },
+          { head: t("held_until"), cell: (row) => when(row.hour) }, { head: t("jurisdictions"), cell: (row) => row.jurisdiction || "–" },
           { head: t("why"), cell: (row) => term("code", row.reason) },
           { head: t("count"), kind: "number", cell: (row) => link(search({ jurisdiction: row.jurisdiction, reason: row.reason, status: "waiting" }), number(row.jobs)) },
         ], seen.places)]

@@ -14,8 +14,8 @@ export function difference(old, fresh) {
     : near[i - 1] ? h("span", { class: "faint" }, "  …\n") : null));
 }
 
-/** Every line of two texts with its mark, by their longest common subsequence; what both begin and end with is set aside. */
-function compared(a, b) {
+/** Every line (or word) of two texts with its mark, by their longest common subsequence; what both begin and end with is set aside. */
+export function compared(a, b) {
   let head = 0, tail = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head += 1;
   while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail += 1;

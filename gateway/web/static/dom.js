@@ -28,11 +28,11 @@ const GLYPHS = {
 const MOODS = {
   delivered: "good", sent: "good", open: "good", passes: "good", allow: "good", approved: "good", published: "good",
   failed: "bad", undelivered: "bad", shut: "bad", rejected: "bad", blocks: "bad", deny: "bad",
-  in_doubt: "warn", presumed_sent: "warn", suppressed: "calm", expired: "calm", waiting: "calm", defer: "calm", warns: "warn",
+  in_doubt: "warn", presumed_sent: "warn", suppressed: "calm", expired: "calm", defer: "calm", deferred: "plain", warns: "warn",
   good: "good", warn: "warn", bad: "bad",
 };
 
-export const mood = (word) => MOODS[word] ?? "calm";
+export const mood = (word) => MOODS[word] ?? (word === "waiting" ? "calm" : "plain");
 
 /** A state as people see it: a glyph and a word, so never by colour alone. */
 export function state(word) {

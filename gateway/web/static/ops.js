@@ -64,7 +64,7 @@ export const jobColumns = () => [
   { head: t("tenant"), cell: (row) => row.tenant }, { head: t("state"), cell: (row) => state(row.status) },
   { head: t("channel"), cell: (row) => term("channel", row.channel) },
   { head: t("why"), cell: (row) => [term("code", row.reason), row.rule ? h("div", { class: "faint" }, row.rule) : null] },
-  { head: t("until"), cell: (row) => time(row.until) }, { head: t("updated"), cell: (row) => time(row.updated_at) },
+  { head: t("held_until"), cell: (row) => time(row.until) }, { head: t("updated"), cell: (row) => time(row.updated_at) },
 ];
 
 async function job({ names, me, again }) {
@@ -73,9 +73,8 @@ async function job({ names, me, again }) {
   const { state: now, lines } = trail;
   return [
     h("p", { class: `verdict ${mood(now.state)}` }, sentence(now)),
-    why.headlines.map((text) => h("p", { class: "faint" }, text)),
     facts([[t("state"), state(now.state)], [t("person"), personLink(tenant, recipient)], [t("tenant"), tenant],
-      [t("account"), now.account], [t("accepted"), time(now.accepted_at)], [t("until"), time(now.until)]]),
+      [t("account"), now.account], [t("accepted"), time(now.accepted_at)], [t("held_until"), time(now.until)]]),
     h("div", { class: "buttons" },
       me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? h("button", { type: "button", onclick: () => reveal(names) }, t("reveal")) : null,
       me.roles.some((role) => ["ops", "producer", "compliance"].includes(role)) && !now.final
@@ -98,7 +97,7 @@ async function job({ names, me, again }) {
       { head: t("entry"), cell: (row) => row.seq, kind: "number" }, { head: t("when"), cell: (row) => time(row.at) },
       { head: t("what"), cell: (row) => term("entry", row.kind) }, { head: t("hash"), cell: (row) => h("code", {}, row.hash.slice(0, 16), "…") },
     ], lines)),
-    h("details", {}, h("summary", {}, t("as_text")), h("pre", {}, why.text)),
+    h("details", {}, h("summary", {}, t("as_text")), why.headlines.map((text) => h("p", {}, text)), h("pre", {}, why.text)),
     h("details", {}, h("summary", {}, t("as_json")), h("pre", {}, JSON.stringify(trail, null, 2))),
   ];
 }
@@ -106,7 +105,7 @@ async function job({ names, me, again }) {
 /** Why a job stands where it stands, in one sentence for people. */
 function sentence(now) {
   const last = now.receipts[now.receipts.length - 1], reason = last?.reason, sent = now.messages[now.messages.length - 1];
-  const why = reason ? [term("code", reason.code), reason.rule ? ` (${reason.rule})` : ""].join("") : term("state", now.state);
+  const why = reason ? [term("code", reason.code), reason.rule ? t("why.rule", { rule: reason.rule }) : ""].join("") : term("state", now.state);
   const given = { why, provider: sent?.provider, at: when(last?.at ?? now.as_of), until: now.until ? when(now.until) : "" };
   if (now.state === "waiting") return t(now.until ? "why.waiting" : "why.paused", given);
   if (["suppressed", "expired", "cancelled", "rejected", "failed"].includes(now.state)) return t("why.not_sent", given);

@@ -9,10 +9,10 @@ import { number, percent, t, term } from "./words.js";
 const READERS = ["ops", "compliance", "auditor", "admin"];
 const SEES = ["ops", "compliance", "auditor"];
 const SORTS = {
-  went: ["delivered", "sent", "presumed_sent"], open: ["queued", "waiting", "sending", "in_doubt"],
+  went: ["delivered", "sent"], unsure: ["in_doubt", "presumed_sent"], open: ["queued", "waiting", "sending"],
   kept: ["suppressed", "expired", "cancelled", "rejected"], lost: ["failed", "undelivered"],
 };
-const MOOD = { went: "good", open: "warn", kept: "calm", lost: "bad" };
+const MOOD = { went: "good", unsure: "warn", open: "plain", kept: "calm", lost: "bad" };
 
 async function overview({ me, query }) {
   const days = Number(query.days ?? 1);
@@ -63,13 +63,13 @@ const summed = (standing, words) => words.reduce((all, word) => all + (standing[
 
 /** A channel in a few figures: what reached people, of what was handed over. */
 function tile({ channel, standing }) {
-  const handed = summed(standing, ["delivered", "sent", "presumed_sent", "undelivered", "in_doubt"]), lost = summed(standing, SORTS.lost);
-  const doubt = standing.in_doubt ?? 0, held = summed(standing, ["queued", "waiting", "sending"]);
+  const handed = summed(standing, ["delivered", "sent", "presumed_sent", "undelivered", "in_doubt"]), held = summed(standing, SORTS.open);
+  const { undelivered = 0, failed = 0, in_doubt: doubt = 0 } = standing;
   return h("section", { class: "tile" }, h("h3", {}, term("channel", channel)),
     h("p", { class: "figure" }, !handed ? "–" : channel === "call" ? number(handed) : percent((standing.delivered ?? 0) / handed)),
     h("p", { class: "faint" }, channel === "call" ? t("tile.calls") : t("tile.delivered", { n: standing.delivered ?? 0, of: handed })),
-    h("p", {}, [lost ? t("tile.lost", { n: lost }) : null, doubt ? t("tile.doubt", { n: doubt }) : null, held ? t("tile.held", { n: held }) : null]
-      .filter(Boolean).join(" · ")));
+    [undelivered ? t("tile.lost", { n: undelivered }) : null, failed ? t("tile.failed", { n: failed }) : null,
+      doubt ? t("tile.doubt", { n: doubt }) : null, held ? t("tile.held", { n: held }) : null].filter(Boolean).map((text) => h("p", {}, text)));
 }
 
 function trend(days) {

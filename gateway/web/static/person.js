@@ -7,7 +7,7 @@ import { number, t, tag, term, when } from "./words.js";
 
 const SEES = ["ops", "compliance", "auditor"];
 const REASONS = ["opted_out", "dispute", "attorney", "deceased", "bankruptcy"];
-const DAYS = 28, DAY_MS = 86_400_000;
+const DAYS = 28, DAY_MS = 86_400_000, HOUR_MS = 3_600_000;
 const GLYPHS = { sms: "✉", email: "@", push: "◉", call: "☏" };
 
 async function person({ names, me, again }) {
@@ -25,7 +25,7 @@ async function person({ names, me, again }) {
       me.roles.some((role) => ["ops", "compliance", "producer"].includes(role)) ? h("button", { type: "button", onclick: stop }, t("stop")) : null,
       h("button", { type: "button", onclick: () => window.print() }, t("print")),
       me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? link(`#/evidence?${new URLSearchParams({ tenant, recipient_id: name })}`, t("screen.evidence")) : null),
-    outlook?.limits.length ? card(t("limits"), outlook.limits.map((one) => limit(one, outlook.zones[0]))) : null,
+    outlook?.limits.length ? card(t("limits"), legend(), outlook.limits.map((one) => limit(one, outlook.zones[0]))) : null,
     card(t("calendar"), month(seen.contacts, outlook?.zones[0])),
     card(t("screen.states"), table(t("screen.states"), [
       { head: t("state"), cell: (row) => term("standing", row.state) }, { head: t("channel"), cell: (row) => row.channel ? term("channel", row.channel) : t("every") },
@@ -54,8 +54,8 @@ function limit(one, zone) {
   const free = one.frees_at ? t("limit.frees", { at: when(one.frees_at), there: there(one.frees_at, zone) }) : one.blocks ? t("limit.never") : t("limit.free");
   return h("section", { class: "limit" },
     h("h3", {}, one.rule, " ", state(one.blocks ? "blocks" : "passes")),
-    h("p", {}, told, " ", free),
-    ruler(one, `${one.rule}: ${told} ${free}`),
+    h("p", {}, t("limit.line", { told, free })),
+    ruler(one, `${one.rule}: ${t("limit.line", { told, free })}`, zone),
     h("p", { class: "faint" }, one.channels.map((word) => term("channel", word)).join(", "), " · ", one.source),
     h("details", {}, h("summary", {}, t("as_table")), table(one.rule, [
       { head: t("when"), cell: (row) => [time(row.at), h("div", { class: "faint" }, there(row.at, zone))] },
@@ -67,19 +67,36 @@ function limit(one, zone) {
 const there = (moment, zone) => zone ? `${new Intl.DateTimeFormat(tag(), { weekday: "short", hour: "2-digit", minute: "2-digit", timeZone: zone }).format(new Date(moment))} ${zone}` : "";
 
 /** The time that a limit looks back on, with what it counts, now, and where the next slot frees. */
-function ruler(one, sentence) {
+function ruler(one, sentence, zone) {
   const from = Date.parse(one.since), now = Date.now(), end = Math.max(now, one.frees_at ? Date.parse(one.frees_at) : 0), wide = 900, tall = 44;
   const x = (moment) => 12 + ((moment - from) / Math.max(1, end - from)) * (wide - 24);
-  const days = [];
-  for (let day = Math.ceil(from / DAY_MS) * DAY_MS; day < end; day += DAY_MS) days.push(day);
+  const days = midnights(from, end, zone), marks = [];
+  for (const past of one.counted) {
+    const last = marks[marks.length - 1], place = x(Date.parse(past.at));
+    if (last && Math.abs(last.place - place) < 12) last.past.push(past);
+    else marks.push({ place, past: [past] });
+  }
   return h("svg:svg", { viewBox: `0 0 ${wide} ${tall}`, class: "ruler", role: "img", "aria-label": sentence },
     h("svg:rect", { x: x(from), y: 16, width: x(now) - x(from), height: 12, rx: 3, class: "past" }),
     days.length <= 40 ? days.map((day) => h("svg:line", { x1: x(day), x2: x(day), y1: 12, y2: 32, class: "tick" })) : null,
-    h("svg:line", { x1: x(now), x2: x(now), y1: 6, y2: 38, class: "now" }, h("svg:title", {}, t("now"))),
+    h("svg:line", { x1: x(now), x2: x(now), y1: 6, y2: 38, class: "now" }, h("svg:title", {}, t("ruler.now"))),
     one.frees_at ? h("svg:line", { x1: x(Date.parse(one.frees_at)), x2: x(Date.parse(one.frees_at)), y1: 6, y2: 38, class: "free" }) : null,
-    one.counted.map((past) => h("svg:circle", { cx: x(Date.parse(past.at)), cy: 22, r: 7, class: "contact" },
-      h("svg:title", {}, `${when(past.at)} ${term("channel", past.channel)} ${term("event", past.event)}`))));
+    marks.map(({ place, past }) => [h("svg:circle", { cx: place, cy: 22, r: 7, class: "contact" },
+      h("svg:title", {}, past.map((each) => `${when(each.at)} ${term("channel", each.channel)} ${term("event", each.event)}`).join("; "))),
+    past.length > 1 ? h("svg:text", { x: place - 12, y: 27, "text-anchor": "end" }, `${past.length}×`) : null]));
 }
+
+/** The midnights between two moments on the clock of a zone, by the hour. */
+function midnights(from, end, zone) {
+  const day = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" }), found = [];
+  for (let hour = Math.ceil(from / HOUR_MS) * HOUR_MS; hour < end; hour += HOUR_MS) {
+    if (day.format(hour) !== day.format(hour - HOUR_MS)) found.push(hour);
+  }
+  return found;
+}
+
+/** What the marks of a ruler are. */
+const legend = () => h("ul", { class: "legend ruled" }, h("li", { class: "contact" }, t("ruler.contact")), h("li", { class: "now" }, t("ruler.now")), h("li", { class: "free" }, t("ruler.free")));
 
 /** Four weeks on the person's calendar, each day with its contacts. */
 function month(contacts, zone) {

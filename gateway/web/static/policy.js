@@ -1,10 +1,10 @@
 // The law of the house: its packs in words, a change as a form beside its text, what it would have done, and who said yes.
 
 import { at, get, post } from "./api.js";
-import { difference } from "./difference.js";
+import { compared, difference } from "./difference.js";
 import { ask, card, facts, field, form, h, link, shown, table, time } from "./dom.js";
 import { jobLink } from "./ops.js";
-import { ago, number, t, term, when } from "./words.js";
+import { ago, language, number, t, term, when } from "./words.js";
 
 const READERS = ["ops", "compliance", "auditor", "admin"];
 const TYPING_MS = 500;
@@ -41,15 +41,19 @@ const said = (text, key) => (text.match(new RegExp(`^${key}:\\s*(.*)$`, "m"))?.[
 const inWords = (rule, { sourced = true } = {}) => [
   h("h2", {}, rule.id, " ", h("span", { class: "faint" }, `${term("force", rule.force)} · ${term("sure", rule.status)}`),
     rule.change ? h("span", { class: `badge ${rule.change === "changed" ? "warn" : "calm"}` }, term("change", rule.change)) : null),
-  Object.entries(rule.reading).map(([language, text]) => h("p", { class: "reading", lang: language === "zh" ? "zh-CN" : "en" }, text)),
+  readings(rule.reading).map(([tongue, text]) => h("p", { class: "reading", lang: tongue === "zh" ? "zh-CN" : "en" }, text)),
   sourced ? h("p", { class: "faint" }, t("source"), " ", rule.source) : null,
 ];
+
+/** The languages in which a rule is read out, the reader's first. */
+const readings = (reading) => Object.entries(reading).sort(([a], [b]) => (b === language) - (a === language));
 
 /** A change: its figures as a form, and beside it the text, each of which follows the other. */
 function editor(pack, first) {
   let looked = first, turn = 0, typing = null;
   const text = h("textarea", { id: "f-text", rows: 30, spellcheck: "false" }, pack.text);
   const rules = h("div", { class: "rulecards" }), told = h("div", { "aria-live": "polite" }), changed = h("div", {});
+  const draft = h("p", { class: "verdict warn", role: "status", hidden: true }, t("draft"));
   const look = async (edits = [], agree = false) => {
     const mine = turn += 1;
     try {
@@ -69,7 +73,8 @@ function editor(pack, first) {
     rules.replaceChildren(...looked.rules.map((rule) => h("section", { class: `card rule ${rule.change ? "changed" : ""}` }, inWords(rule, { sourced: false }),
       rule.places.length ? h("div", { class: "fields" }, rule.places.map((place) => placeField(rule, place, look))) : null)));
     if (inside) document.getElementById(inside)?.focus();
-    told.replaceChildren(...verdicts(pack, text.value, looked, look));
+    told.replaceChildren(...verdicts(pack, text.value, looked, first, look));
+    draft.hidden = text.value === pack.text;
     changed.replaceChildren(difference(pack.text, text.value));
   };
   text.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(look, TYPING_MS); });
@@ -80,6 +85,7 @@ function editor(pack, first) {
     location.hash = `#/proposal/${made.id}`;
   }, { kind: "main" });
   return [
+    draft,
     h("div", { class: "editor" }, rules, h("div", { class: "written" }, h("label", { for: "f-text" }, t("pack.text")), text)),
     h("section", { class: "card" }, h("h2", {}, t("propose.heading")), told, asking),
     card(t("difference"), changed),
@@ -95,21 +101,20 @@ function nextVersion(now) {
 function placeField(rule, place, look) {
   const path = place.path.join("."), day = place.path[0] === "hours" ? place.path[1] : null;
   const label = day ? t("place.hours", { days: day.split("-").map((one) => term("day", one)).join("–") }) : term("place", path);
-  const kind = { number: { type: "number", min: 0, max: 100000 }, hours: { placeholder: "08:00-21:00" } }[place.sort] ?? {};
+  const kind = path === "source" ? { rows: 2 } : { number: { type: "number", min: 0, max: 100000 }, hours: { placeholder: "08:00-21:00" } }[place.sort] ?? {};
   const shown = field(`${rule.id}-${path}`, label, { value: String(place.value), autocomplete: "off", ...kind },
     place.choices.length ? place.choices.map((word) => [word, term("choice", word)]) : null);
-  const control = shown.querySelector("input, select");
+  const control = shown.querySelector("input, select, textarea");
   control.removeAttribute("name"); // it is no answer of the form below
   control.addEventListener("change", () => {
     const value = place.sort === "number" ? Number(control.value) : control.value;
     if (place.sort !== "number" || (control.value !== "" && Number.isInteger(value))) look([{ rule: rule.id, path: place.path, value }]);
   });
-  if (path === "source") shown.classList.add("wide");
   return shown;
 }
 
 /** What is to be said of a draft: its mistakes, its examples that say otherwise, whether it is looser. */
-function verdicts(pack, text, looked, look) {
+function verdicts(pack, text, looked, first, look) {
   if (text === pack.text) return [h("p", { class: "empty" }, t("difference.none"))];
   const found = looked.faults.length ? [h("div", { class: "trouble", role: "alert" }, looked.faults.map((fault) => h("p", {}, fault)))] : [];
   if (looked.examples.length) {
@@ -117,7 +122,10 @@ function verdicts(pack, text, looked, look) {
       h("details", {}, h("summary", {}, t("examples.which")), h("ul", {}, looked.examples.map((one) => h("li", {}, one)))),
       h("button", { type: "button", onclick: () => look([], true) }, t("examples.agree"))));
   }
-  if (!found.length) found.push(h("p", { class: `verdict ${looked.looser ? "warn" : "good"}` }, t(looked.looser ? "draft.looser" : "draft.stricter")));
+  const before = new Map(first.rules.map((rule) => [rule.id, rule.source]));
+  const unsourced = looked.rules.filter((rule) => rule.change && before.get(rule.id) === rule.source).map((rule) => rule.id);
+  if (unsourced.length) found.push(h("p", { class: "verdict calm" }, t("draft.source", { rules: unsourced.join(", ") })));
+  if (!looked.faults.length && !looked.examples.length) found.push(h("p", { class: `verdict ${looked.looser ? "warn" : "good"}` }, t(looked.looser ? "draft.looser" : "draft.stricter")));
   return found;
 }
 
@@ -156,7 +164,7 @@ async function proposal({ names, me, again, onleave }) {
     coming ? h("p", { role: "status" }, t("proposal.coming", { at: when(one.effective_from), in: ago(one.effective_from) })) : null,
     stale ? h("p", { class: "verdict bad" }, t("proposal.stale", { base: one.base, now: now.label })) : null,
     facts([[t("state"), term("proposal", one.state)], [t("pack"), link(`#/policies/${one.code}`, one.code)], [t("who"), one.proposer], [t("when"), time(one.proposed_at)], [t("why"), one.reason],
-      [t("effective"), time(one.effective_from)], [t("decided"), one.decider ? [one.decider, " ", time(one.decided_at)] : "–"], [t("comment"), one.comment ?? "–"]]),
+      [t("effective"), time(one.effective_from)], ...(one.decider ? [[t("decided"), [one.decider, " ", time(one.decided_at)]], [t("comment"), one.comment ?? "–"]] : [])]),
     one.state === "open" && me.roles.includes("compliance")
       ? h("div", { class: "buttons" },
         mine ? h("p", {}, t("proposal.own")) : [h("button", { type: "button", class: "main", onclick: () => decide("approve") }, t("approve")),
@@ -172,11 +180,18 @@ async function proposal({ names, me, again, onleave }) {
 async function wordsOf(one, before) {
   const [then, next] = await Promise.all([before, one.text].map((text) => text ? post("/v1/policies/draft", { code: one.code, text }) : { rules: [] }));
   const of = (looked, id) => looked.rules.find((rule) => rule.id === id)?.reading ?? {};
-  const told = (reading) => Object.entries(reading).map(([language, text]) => h("p", { class: "reading", lang: language === "zh" ? "zh-CN" : "en" }, text));
+  const told = (reading, other, mark) => readings(reading).map(([tongue, text]) => h("p", { class: "reading", lang: tongue === "zh" ? "zh-CN" : "en" },
+    marked(text, other[tongue] ?? "", tongue, mark)));
   return card(t("changes"), table(t("changes"), [
     { head: t("rule"), kind: "word", cell: ([rule, what]) => [rule, h("div", { class: "faint" }, term("change", what))] },
-    { head: t("now"), cell: ([rule]) => told(of(then, rule)) }, { head: t("proposed"), cell: ([rule]) => told(of(next, rule)) },
+    { head: t("now"), cell: ([rule]) => told(of(then, rule), of(next, rule), "del") }, { head: t("proposed"), cell: ([rule]) => told(of(next, rule), of(then, rule), "ins") },
   ], Object.entries(one.changes), t("difference.none")));
+}
+
+/** A text with what another lacks marked: words, or the characters of a language without blanks. */
+function marked(text, other, tongue, mark) {
+  const split = (one) => tongue === "zh" ? [...one] : one.split(/(?<= )/);
+  return other ? compared(split(other), split(text)).filter(([sign]) => sign !== "-").map(([sign, part]) => sign === "+" ? h(mark, {}, part) : part) : text;
 }
 
 async function backtest(section, one) {
