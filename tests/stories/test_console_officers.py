@@ -10,8 +10,11 @@ import aiohttp
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from channels.contract import Reply
 from gateway.domain.clock import HOUR, SystemClock
 from gateway.domain.walltime import wall
+from gateway.pipeline.replies import take_reply
+from gateway.store.redis import Store
 from tests.peers.browser import browser, page
 from tests.stories.test_api import answering, free_port
 from tests.stories.test_ledger import caught_up
@@ -23,6 +26,17 @@ FREES = {
     "en": r"The next is free .* \(there: .* Europe/Berlin\)\.",
     "zh": "下一次可用时间：.*（当地：.* Europe/Berlin）。",
 }
+ANSWERED = {
+    "en": {
+        "read": "Read", "reason": "Reason", "stop": "Stop this person", "done": "Looked after",
+        "what": "What was done", "none": "No reply waits for a person.", "all": "All",
+    },
+    "zh": {
+        "read": "阅读", "reason": "理由", "stop": "停止联系此人", "done": "标记为已处理", "what": "处理内容",
+        "none": "没有待人工处理的回复。", "all": "全部",
+    },
+}  # fmt: skip
+LAWYER = "<b>Please</b> talk to my lawyer, Dr. Specht"
 PRINT = {"en": "From the ledger at entry", "zh": "依据账本第"}
 
 
@@ -87,3 +101,46 @@ async def one_page(seen: Page, world: World, words: str) -> None:
     await seen.emulate_media(media="screen")
     if kept:
         await seen.screenshot(path=f"{kept}/person-{world.folder.name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_reply_is_read_for_a_reason_its_person_stopped_and_it_waits_no_more(
+    world: World, language: str
+) -> None:  # fmt: skip
+    words = ANSWERED[language]
+    async with officers(world) as base, browser() as opened, page(opened, base, locale=LOCALES[language]) as seen:
+        now = SystemClock().now()
+        for number, text in enumerate([LAWYER, "STOP"]):
+            sender = "+491701234500"
+            reply = Reply(provider="sandbox", id=f"{number}", channel="sms", sender=sender, text=text, at=now)
+            await take_reply(Store(world.redis, world.keys, journaled=True), reply, now)
+        await caught_up(world)
+        await seen.goto("/#/replies")
+        rows = seen.locator("main tbody tr")
+        await expect(rows).to_have_count(1)
+        await expect(seen.locator("main")).not_to_contain_text("Specht")
+        await rows.get_by_role("button", name=words["read"], exact=True).click()
+        await seen.get_by_label(words["reason"], exact=True).fill("to answer her")
+        await seen.get_by_role("dialog").get_by_role("button", name=words["read"], exact=True).click()
+        await expect(seen.locator("blockquote")).to_have_text(LAWYER)
+        await seen.locator(".revealed").get_by_role("button", name=words["stop"], exact=True).click()
+        dialog = seen.get_by_role("dialog")
+        await dialog.locator("select").select_option("attorney")
+        await dialog.locator("button.danger").click()
+        await expect(seen.locator("main h1")).to_have_text("ann")
+        await seen.goto("/#/replies")
+        await rows.get_by_role("button", name=words["done"], exact=True).click()
+        await dialog.get_by_label(words["what"], exact=True).fill("her lawyer is written to")
+        await dialog.get_by_role("button", name=words["done"], exact=True).click()
+        await expect(seen.get_by_text(words["none"])).to_be_visible()
+        await seen.get_by_role("link", name=words["all"], exact=True).click()
+        await expect(rows).to_have_count(2)
+        await expect(rows.filter(has_text="her lawyer is written to")).to_have_count(1)
+        await caught_up(world)
+        await seen.goto("/#/states?state=attorney")
+        await expect(rows).to_have_count(1)
+        await expect(rows).to_contain_text("ann")
+        await world.put(reminder("late", "ann", recipient={"phone": "+491701234510"}))
+        await world.receipts.ended("late")
+        reason = world.receipts.last("late")["reason"]
+        assert (reason["code"], world.receipts.last("late")["status"]) == ("stopped", "suppressed"), reason

@@ -10,19 +10,26 @@ const REASONS = ["opted_out", "dispute", "attorney", "deceased", "bankruptcy"];
 const DAYS = 28, DAY_MS = 86_400_000;
 const GLYPHS = { sms: "✉", email: "@", push: "◉", call: "☏" };
 
+export const mayStop = (me) => me.roles.some((role) => ["ops", "compliance", "producer"].includes(role));
+
+/** Asks why a person is to be left alone, and orders it. */
+export function stopPerson(me, tenant, name, done) {
+  ask(t("stop"), t("stop.effect", { person: name }),
+    [field("reason", t("stop.reason"), { value: "opted_out" }, REASONS.map((word) => [word, term("standing", word)]))],
+    t("stop.button", { person: name }), async (given) => { await order("stop", me.id, { tenant, recipient_id: name, reason: given.reason }); done(); }, { kind: "danger" });
+}
+
 async function person({ names, me, again }) {
   const [tenant, name] = names;
   const [seen, head] = await Promise.all([get(`/v1/people/${at(tenant, name)}/calendar`), get("/v1/ledger/head")]);
   const counted = seen.contacts.filter((one) => !one.taken_back && one.direction !== "inbound"), { outlook } = seen;
-  const stop = () => ask(t("stop"), t("stop.effect", { person: name }),
-    [field("reason", t("stop.reason"), { value: "opted_out" }, REASONS.map((word) => [word, term("standing", word)]))],
-    t("stop.button", { person: name }), async (given) => { await order("stop", me.id, { tenant, recipient_id: name, reason: given.reason }); setTimeout(again, 1500); }, { kind: "danger" });
+  const stop = () => stopPerson(me, tenant, name, () => setTimeout(again, 1500));
   return [
     outlook ? outlook.channels.map(prospect) : h("p", { class: "verdict calm" }, t("outlook.none")),
     facts([[t("tenant"), tenant], [t("contacts"), number(counted.length)], [t("waiting"), number(seen.waiting.length)],
       ...(outlook ? [[t("zones"), outlook.zones.join(", ") || "–"], [t("jurisdictions"), outlook.jurisdictions.join(", ") || "–"]] : [])]),
     h("div", { class: "buttons" },
-      me.roles.some((role) => ["ops", "compliance", "producer"].includes(role)) ? h("button", { type: "button", onclick: stop }, t("stop")) : null,
+      mayStop(me) ? h("button", { type: "button", onclick: stop }, t("stop")) : null,
       h("button", { type: "button", onclick: () => window.print() }, t("print")),
       me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? link(`#/evidence?${new URLSearchParams({ tenant, recipient_id: name })}`, t("screen.evidence")) : null),
     outlook?.limits.length ? limits(outlook) : null,
