@@ -49,9 +49,11 @@ class HouseDesk:
             await client.xadd(store.keys.callbacks, {"report": msgspec.json.encode(report)})
             return True
 
-    async def replies(self, tenants: frozenset[str] | None, cursor: str | None, most: int) -> Replies:
+    async def replies(
+        self, tenants: frozenset[str] | None, waiting: bool, cursor: str | None, most: int
+    ) -> Replies:  # fmt: skip
         with outage():
-            return await replies(self._behind.ledger, tenants, cursor, most)
+            return await replies(self._behind.ledger, tenants, waiting, cursor, most)
 
     async def read_reply(self, who: Principal, tenants: frozenset[str] | None, seq: int, why: str) -> Words | None:
         found = await self._about(who, tenants, seq, "read_reply", why)

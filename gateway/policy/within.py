@@ -34,6 +34,18 @@ class Within(Struct, frozen=True):
             return at + self.size
         return day_start(zone, self.following(day_of(zone, at)))
 
+    def since(self, zone: str, at: Instant) -> Instant:
+        """Where the time begins that is looked back over at `at`: a contact from there on counts (of a rolling time
+        one from the millisecond after), an earlier one does not."""
+        if self.unit == "rolling":
+            return at - self.size
+        today = day_of(zone, at)
+        if self.unit == "week":
+            return day_start(zone, today - (weekday(today) - self.start) % 7)
+        if self.unit == "month":
+            return day_start(zone, day_number(date_of(today).replace(day=1)))
+        return day_start(zone, today - self.size + 1)
+
     def following(self, day: Day) -> Day:
         """The first local date on which a contact of that date no longer counts."""
         if self.unit == "week":

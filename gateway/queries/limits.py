@@ -3,8 +3,7 @@
 The person's place is that of the newest job that was judged; the facts are those of the ledger.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,25 +11,30 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from gateway.bookkeeping.keeper import Books
-from gateway.domain.clock import DAY, Instant, format_instant
+from gateway.domain.clock import DAY, SECOND, Instant, format_instant, parse_instant
 from gateway.domain.ruling import Finding, Look
-from gateway.domain.walltime import day_of, day_start
 from gateway.ledger.subjects import Subject
 from gateway.ledger.tables import jobs
 from gateway.pipeline.errand import read_record
 from gateway.pipeline.files import facts_of
 from gateway.policy.facts import Candidate, Case
-from gateway.policy.judge import weigh
+from gateway.policy.judge import judge, knows_time, weigh
 from gateway.policy.policy import Policy
+from gateway.policy.rules.base import Rule
+from gateway.policy.rules.cap import Cap
+from gateway.policy.rules.counting import Counting
+from gateway.policy.within import Unit
+from gateway.queries.concerns import unconcerned
 from gateway.queries.decide import decide
 from gateway.queries.kept_cases import NOBODY, Known, known_of
 
 NEWEST = 50
 """jobs among which the person's channels are looked for"""
-COUNTING = ("cap", "cooloff", "spacing")
+HOURS = ("window", "blackout")
+"""kinds whose answer depends on nothing but the time"""
+FURTHEST_BACK = 62 * DAY
+"""So far back closed hours are told of at most: further back nobody could tell one from the next."""
 _EVER = 1 << 62
-_ROLLING = re.compile(r"PT(\d+)S rolling")
-_DAYS = re.compile(r"(\d+) local dates")
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
@@ -44,30 +48,44 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 class Limit(Struct, frozen=True, kw_only=True):
-    """One rule that counts contacts, as it stands for some channels now. `most` is null where it only asks for a
-    distance; `since` is where what it counts begins; `frees_at` is when it lets the next one through, null if it does
-    already, or if nobody knows when."""
+    """One rule that counts contacts, as it stands now for the channels whose contacts it counts together, and for one
+    account where it counts for each. `most` is null where it only asks for a distance. `unit` and `size` are the time
+    that it looks back over: seconds where `rolling`, else local dates, or a calendar `day`, `week` or `month`; `since`
+    is where that begins. `frees_at` is when it lets the next one through, null if it does already, or if nobody knows
+    when."""
 
     rule: str
     pack: str
     source: str
     channels: list[str]
+    account: str | None
     used: int
     most: int | None
     within: str
+    unit: Unit
+    size: int
     since: str
     blocks: bool
     frees_at: str | None
     counted: list[Counted]
 
 
+class Closed(Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
+    """A time in which the hours of some rule are closed: quiet hours, a holiday, a blackout."""
+
+    first: str
+    last: str
+
+
 class Prospect(Struct, frozen=True, kw_only=True):
-    """What would be decided of a reminder by a channel now, by all rules; `earliest` is null for never."""
+    """What would be decided of a reminder by a channel now, by all rules; `earliest` is null for never. `closed` are
+    the times closed to it, from where the limits begin to look until a day from now, or until one frees."""
 
     channel: str
     decision: str
     earliest: str | None
     blocked_by: list[str]
+    closed: list[Closed]
 
 
 class Outlook(Struct, frozen=True, kw_only=True):
@@ -91,7 +109,7 @@ async def outlook(
         if not looks:
             return None
         asked = _asked(looks)
-        homes = {candidate.household for candidate in asked.values()} - {None}
+        homes = {candidate.household for candidate in asked} - {None}
         houses = {home: await known_of(books, connection, "household", tenant, str(home)) for home in homes}
     return judged(policy, looks[0], asked, known or NOBODY, houses, now)
 
@@ -103,66 +121,87 @@ def _looks(row: Any, subject: Subject) -> list[Look]:
     return [track.look for track in read_record(kept["record"]).tracks if track.look is not None]
 
 
-def _asked(looks: Sequence[Look]) -> dict[str, Candidate]:
-    """For each channel the newest contact that was wanted."""
-    found: dict[str, Candidate] = {}
+def _asked(looks: Sequence[Look]) -> list[Candidate]:
+    """Every contact of another kind that was wanted (channel, account, address …), the newest first."""
+    found: dict[bytes, Candidate] = {}
     for look in sorted(looks, key=lambda look: -look.at):
         for weighed in look.weighed:
-            found.setdefault(weighed.candidate.channel, weighed.candidate)
-    return found
+            found.setdefault(msgspec.json.encode(weighed.candidate), weighed.candidate)
+    return list(found.values())
 
 
 def judged(
-    policy: Policy, look: Look, asked: dict[str, Candidate], known: Known, houses: dict[Any, Known | None], now: Instant
+    policy: Policy, look: Look, asked: Sequence[Candidate], known: Known, houses: dict[Any, Known | None], now: Instant
 ) -> Outlook:  # fmt: skip
-    """Every channel judged by these rules at this moment. Pure."""
-    limits: dict[str, Limit] = {}
-    channels = []
-    for channel, candidate in asked.items():
+    """Every contact judged by these rules at this moment; of a channel the first is told. Pure."""
+    limits: dict[tuple[Any, ...], Limit] = {}
+    newest: dict[str, Case] = {}
+    for candidate in asked:
         house = houses.get(candidate.household)
         history, states = facts_of(known.as_of(_EVER, now), house.as_of(_EVER, now) if house else None, now)
         case = Case(candidate=candidate, zones=look.zones, history=history, states=states, inferred=look.inferred)
-        for finding in weigh(policy.rules_on(look.jurisdictions, candidate), case, now):
-            if finding.kind in COUNTING:
-                _add(limits, finding, channel, look.zones, now)
-        ruled = decide(policy, look.jurisdictions, case, now)
-        earliest = None if ruled.earliest is None else format_instant(ruled.earliest)
-        channels.append(Prospect(
-            channel=channel, decision=ruled.decision, earliest=earliest, blocked_by=list(ruled.blocked_by)
-        ))  # fmt: skip
+        newest.setdefault(candidate.channel, case)
+        for rule in policy.rules_on(look.jurisdictions, candidate):
+            if isinstance(rule, Counting) and unconcerned(rule, case, now) is None:
+                _add(limits, rule, case, now)
+    found = sorted(limits.values(), key=lambda limit: not limit.blocks)
+    first = min((parse_instant(limit.since) for limit in found), default=now - DAY)
+    last = max((parse_instant(limit.frees_at) for limit in found if limit.frees_at), default=now)
+    span = max(first, now - FURTHEST_BACK), max(last, now + DAY)
     return Outlook(
-        zones=list(look.zones), jurisdictions=list(look.jurisdictions), limits=list(limits.values()), channels=channels
+        zones=list(look.zones), jurisdictions=list(look.jurisdictions), limits=found,
+        channels=[_prospect(policy, look, case, now, span) for case in newest.values()],
     )  # fmt: skip
 
 
-def _add(limits: dict[str, Limit], finding: Finding, channel: str, zones: Sequence[str], now: Instant) -> None:
-    """A rule that counts the same for several channels stands there once."""
-    figures = finding.figures
-    limit = Limit(
-        rule=finding.rule, pack=finding.pack, source=finding.source, channels=[channel], blocks=finding.blocks,
-        used=figures["counted"], most=figures.get("max"), within=figures["within"],
-        since=format_instant(_since(figures["within"], zones, now)),
+def _add(limits: dict[tuple[Any, ...], Limit], rule: Counting, case: Case, now: Instant) -> None:
+    """What a rule counts for several channels stands there once, what it counts for each of them for each."""
+    candidate, scope = case.candidate, rule.tally.scope
+    key = (rule.pack, rule.id, *[getattr(candidate, name) for name in scope])
+    same = limits.get(key)
+    if same is None:
+        [finding] = weigh([rule], case, now)
+        limits[key] = _limit(rule, finding, case, now)
+    elif candidate.channel not in same.channels:
+        limits[key] = msgspec.structs.replace(same, channels=[*same.channels, candidate.channel])
+
+
+def _limit(rule: Counting, finding: Finding, case: Case, now: Instant) -> Limit:
+    figures, within = finding.figures, rule.within
+    since = min((within.since(name, now) for name in rule.zones(case)), default=now)
+    return Limit(
+        rule=finding.rule, pack=finding.pack, source=finding.source, blocks=finding.blocks,
+        channels=[case.candidate.channel], account=case.candidate.account if "account" in rule.tally.scope else None,
+        used=figures["counted"], most=rule.max if isinstance(rule, Cap) else None, within=figures["within"],
+        unit=within.unit, size=within.size // SECOND if within.unit == "rolling" else within.size,
+        since=format_instant(since),
         frees_at=None if finding.until is None or finding.until <= now else format_instant(finding.until),
         counted=[
             Counted(at=past["at"], channel=past["channel"], event=past["event"], account=past.get("account"))
             for past in figures["contacts"]
         ],
     )  # fmt: skip
-    same = limits.get(finding.rule)
-    if same is None or (limit.used, limit.frees_at) > (same.used, same.frees_at or ""):
-        limits[finding.rule] = limit
-    if same is not None and channel not in same.channels:
-        limits[finding.rule] = msgspec.structs.replace(limits[finding.rule], channels=[*same.channels, channel])
 
 
-def _since(within: str, zones: Sequence[str], now: Instant) -> Instant:
-    """Where a time that reaches back from now begins, in the first of the person's zones."""
-    if found := _ROLLING.fullmatch(within):
-        return now - int(found[1]) * 1000
-    if not zones:
-        return now - DAY
-    today = day_of(zones[0], now)
-    if found := _DAYS.fullmatch(within):
-        return day_start(zones[0], today - int(found[1]) + 1)
-    back = {"day": 0, "month": 31}.get(within, 7)
-    return day_start(zones[0], today - back)
+def _prospect(policy: Policy, look: Look, case: Case, now: Instant, span: tuple[Instant, Instant]) -> Prospect:
+    ruled = decide(policy, look.jurisdictions, case, now)
+    hours = [rule for rule in policy.rules_on(look.jurisdictions, case.candidate) if rule.kind in HOURS]
+    return Prospect(
+        channel=case.candidate.channel, decision=ruled.decision, blocked_by=list(ruled.blocked_by),
+        earliest=None if ruled.earliest is None else format_instant(ruled.earliest),
+        closed=[Closed(first=format_instant(start), last=format_instant(end))
+                for start, end in _closed(hours, case, *span)],
+    )  # fmt: skip
+
+
+def _closed(hours: Sequence[Rule], case: Case, at: Instant, end: Instant) -> Iterator[tuple[Instant, Instant]]:
+    """When the judge says no because of these rules, leaping from one of its answers to the next. Nothing is told of
+    somebody whose time nobody knows: to them it is always closed."""
+    while at < end and knows_time(case):
+        ruling = judge(hours, case, at)
+        if ruling.decision == "allow":
+            at = end if ruling.closes is None else ruling.closes
+            continue
+        opens = end if ruling.earliest is None else min(ruling.earliest, end)
+        yield at, opens
+        at = opens

@@ -16,6 +16,8 @@ from gateway.queries.cursor import Number, read_cursor, write_cursor
 from gateway.queries.search import member_of
 
 SETTLED = "settle_reply"
+PAGE, MOST_PAGES = 200, 10
+"""So many replies at once, and so often, are looked through for those that wait; further ones when asked on."""
 _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
@@ -57,14 +59,37 @@ class Words(Struct, frozen=True, kw_only=True):
     text: str
 
 
-async def replies(books: Books, tenants: frozenset[str] | None, cursor: str | None, most: int) -> Replies:
-    """A page of the replies of people of these tenants (None: of all, also of nobody's), the newest first. Raises
-    BadCursor, SQLAlchemyError, KeyringError."""
+async def replies(
+    books: Books, tenants: frozenset[str] | None, waiting: bool, cursor: str | None, most: int
+) -> Replies:  # fmt: skip
+    """A page of the replies of people of these tenants (None: of all, also of nobody's), the newest first; with
+    `waiting` only of those that are no stop and that nobody looked after. What a reply means is sealed with
+    its words, so they are looked through: a page may be short although there is a next one. Raises BadCursor,
+    SQLAlchemyError, KeyringError."""
+    before = None if cursor is None else read_cursor(cursor, Number)
+    found: list[ReplyRow] = []
+    for _ in range(MOST_PAGES):
+        rows, before = await _some(books, tenants, before, PAGE if waiting else most)
+        for one in rows:
+            if waiting and (one.meaning == "stop" or one.settled is not None):
+                continue
+            if len(found) == most:
+                return Replies(replies=found, next=write_cursor(found[-1].seq))
+            found.append(one)
+        if before is None or not waiting:
+            break
+    return Replies(replies=found, next=None if before is None else write_cursor(before))
+
+
+async def _some(
+    books: Books, tenants: frozenset[str] | None, before: int | None, most: int
+) -> tuple[list[ReplyRow], int | None]:  # fmt: skip
+    """Replies before an entry, and the last entry looked at where there are more."""
     wanted: list[ColumnElement[bool]] = [entries.c.kind == "reply"]
     if tenants is not None:
         wanted.append(entries.c.tenant.in_(sorted(tenants)))
-    if cursor is not None:
-        wanted.append(entries.c.seq < read_cursor(cursor, Number))
+    if before is not None:
+        wanted.append(entries.c.seq < before)
     async with books.ledger.read() as connection:
         chosen = select(entries).where(*wanted).order_by(entries.c.seq.desc()).limit(most + 1)
         rows = list(await connection.execute(chosen))
@@ -73,13 +98,11 @@ async def replies(books: Books, tenants: frozenset[str] | None, cursor: str | No
             subject: (await connection.execute(select(jobs).where(jobs.c.subject == subject).limit(1))).first()
             for subject in own
         }
-        settled = _settled(list(await connection.execute(select(acts).where(acts.c.what == SETTLED))))
+        done = select(acts).where(acts.c.what == SETTLED, acts.c.subject.in_([*own, ""]))
+        settled = _settled(list(await connection.execute(done)))
     sealers = {"": books.keyring.house, **await books.subjects.sealers(own)}
     found = [_row(row, sealers.get(row.subject), named.get(row.subject), settled.get(row.seq)) for row in rows[:most]]
-    return Replies(
-        replies=[one for one in found if one is not None],
-        next=write_cursor(rows[most - 1].seq) if len(rows) > most else None,
-    )  # fmt: skip
+    return [one for one in found if one is not None], rows[most - 1].seq if len(rows) > most else None
 
 
 def _settled(rows: Sequence[Any]) -> dict[int, Settled]:

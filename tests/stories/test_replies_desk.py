@@ -75,3 +75,36 @@ async def test_a_reply_waits_for_a_person_who_says_why_they_read_it(desk: Desk) 
     _, others = await desk.ask("/v1/replies", "loans")
     assert others["replies"] == []
     assert (await desk.ask(f"{path}/settled", "loans", why))[0] == 404
+
+
+async def test_only_what_waits_is_listed_page_by_page(desk: Desk) -> None:
+    """A stop is in force and waits for nobody; a wish to hear from us again lifts nothing, so somebody reads it."""
+    await desk.world.put(reminder("a", "ann", tenant="cards", recipient={"phone": PHONE}))
+    await desk.world.receipts.ended("a")
+    await wrote(desk, *[text for n in range(5) for text in (f"question {n}", "STOP")], "START")
+
+    async def waiting() -> list[int]:
+        found, cursor = [], ""
+        for _ in range(9):
+            status, seen = await desk.ask(f"/v1/replies?waiting=true&limit=2{cursor}", "compliance")
+            assert status == 200
+            assert len(seen["replies"]) <= 2
+            found += seen["replies"]
+            if seen["next"] is None:
+                break
+            cursor = f"&cursor={seen['next']}"
+        assert all(one["meaning"] != "stop" and one["settled"] is None for one in found)
+        return [one["seq"] for one in found]
+
+    before = await waiting()
+    assert len(before) == len(set(before)) == 6
+    assert before == sorted(before, reverse=True), "the newest first"
+    async with desk.session.post(
+        f"{desk.base}/v1/replies/{before[3]}/settled", json={"reason": "answered her by phone"},
+        headers={"Authorization": f"Bearer ops.{SECRET}"},
+    ) as answer:  # fmt: skip
+        assert answer.status == 204
+    assert await waiting() == [seq for seq in before if seq != before[3]]
+    _, every = await desk.ask("/v1/replies?waiting=false", "compliance")
+    assert len(every["replies"]) == 11
+    assert (await desk.ask("/v1/replies?waiting=perhaps", "compliance"))[0] == 422

@@ -22,6 +22,12 @@ class PagedStates(Paged, frozen=True):
     state: Word = None
 
 
+class PagedReplies(Paged, frozen=True):
+    """All, or only those that wait for a person."""
+
+    waiting: Literal["true", "false"] = "false"
+
+
 class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the provider says of a send in doubt by another way than its reports: that it took it, or that it arrived.
     `evidence` names the letter, ticket or list in which it does. That it was never sent nobody can attest here."""
@@ -50,8 +56,10 @@ class Desk(Protocol):
         """Writes down what a provider says of a send in doubt, and lets the line know; False if none of these tenants
         is in doubt."""
 
-    async def replies(self, tenants: frozenset[str] | None, cursor: str | None, most: int) -> Replies:
-        """What people wrote back, the newest first."""
+    async def replies(
+        self, tenants: frozenset[str] | None, waiting: bool, cursor: str | None, most: int
+    ) -> Replies:  # fmt: skip
+        """What people wrote back, all or only what waits for a person, the newest first."""
 
     async def read_reply(self, who: Principal, tenants: frozenset[str] | None, seq: int, why: str) -> Words | None:
         """The words of a reply, once it is written down that they are read; None if there is no such reply."""
@@ -75,7 +83,9 @@ def routes(desk: Desk) -> list[Route]:
 
 def _replies(desk: Desk) -> list[Route]:
     async def replies(call: Call) -> Answer:
-        return await page(desk.replies(tenants_of(call.principal), call.query.cursor, call.query.limit))
+        asked = call.query
+        waiting = asked.waiting == "true"
+        return await page(desk.replies(tenants_of(call.principal), waiting, asked.cursor, asked.limit))
 
     async def words(call: Call) -> Answer:
         asked = _asked(call)
@@ -94,7 +104,7 @@ def _replies(desk: Desk) -> list[Route]:
     bad = (400, 404, 413, 415, 503)
     return [
         Route(
-            method="GET", path="/v1/replies", name="list_replies", roles=SEES_PEOPLE, act=replies, query=Paged,
+            method="GET", path="/v1/replies", name="list_replies", roles=SEES_PEOPLE, act=replies, query=PagedReplies,
             summary="What people wrote back, and whether somebody looked after it, the newest first",
             answers={200: Replies}, problems=(503,),
         ),

@@ -1,8 +1,9 @@
 // What compliance officers look at beside the law itself: who said stop, what people wrote, and the evidence.
 
-import { get, post } from "./api.js";
+import { at, get, post } from "./api.js";
 import { ask, card, facts, field, form, h, link, table, time } from "./dom.js";
 import { personLink } from "./ops.js";
+import { mayStop, stopPerson } from "./person.js";
 import { number, t, term } from "./words.js";
 
 const SEES = ["ops", "compliance", "auditor"];
@@ -24,30 +25,40 @@ async function states({ query }) {
 }
 
 async function replies({ me, query, again }) {
-  const seen = await get("/v1/replies", { cursor: query.cursor });
+  const every = query.all === "true";
+  const seen = await get("/v1/replies", { cursor: query.cursor, waiting: every ? null : "true" });
   const reads = me.roles.some((role) => ["compliance", "auditor"].includes(role)), settles = me.roles.some((role) => ["ops", "compliance"].includes(role));
   const settle = (row) => ask(t("reply.settle"), t("reply.settle.effect"), [reason(t("reply.done"))], t("reply.settle"),
     async (given) => { await post(`/v1/replies/${row.seq}/settled`, given); again(); });
+  const tab = (all, text) => h("a", { href: all ? "#/replies?all=true" : "#/replies", "aria-current": all === every ? "page" : null }, text);
   return [
     h("p", {}, t("replies.why")),
+    h("p", { class: "tabs" }, tab(false, t("replies.waiting")), tab(true, t("replies.all"))),
     table(t("screen.replies"), [
       { head: t("when"), cell: (row) => time(row.at) }, { head: t("person"), cell: (row) => row.recipient_id ? personLink(row.tenant, row.recipient_id) : t("reply.unknown") },
       { head: t("tenant"), cell: (row) => row.tenant || "–" }, { head: t("channel"), cell: (row) => [term("channel", row.channel), h("div", { class: "faint" }, row.provider)] },
-      { head: t("taken_for"), cell: (row) => h("span", { class: `state ${row.meaning === "unclear" && !row.settled ? "warn" : "calm"}` }, term("meaning", row.meaning)) },
-      { head: t("settled"), cell: (row) => row.settled ? [row.settled.why, h("div", { class: "faint" }, row.settled.by, " ", time(row.settled.at))] : row.meaning === "stop" ? t("reply.in_force") : t("reply.waits") },
-      { head: t("do"), cell: (row) => [reads ? h("button", { type: "button", onclick: () => words(row) }, t("reply.read")) : null, " ",
-        settles && !row.settled ? h("button", { type: "button", onclick: () => settle(row) }, t("reply.settle")) : null] },
-    ], seen.replies, t("replies.none")),
-    seen.next ? link(`#/replies?cursor=${seen.next}`, t("more")) : null,
+      { head: t("taken_for"), cell: (row) => h("span", { class: `state ${row.meaning !== "stop" && !row.settled ? "warn" : "calm"}` }, term("meaning", row.meaning)) },
+      { head: t("settled"), cell: (row) => row.settled ? [row.settled.why, h("div", { class: "faint" }, row.settled.by, " ", time(row.settled.at))] : row.meaning === "stop" ? t("reply.in_force") : [t("reply.waits"), row.meaning === "opt_in" ? h("div", { class: "faint" }, t("reply.not_lifted")) : null] },
+      { head: t("do"), cell: (row) => h("div", { class: "acts" }, reads ? h("button", { type: "button", onclick: () => words(row, me) }, t("reply.read")) : null,
+        row.meaning === "unclear" && !row.settled ? stopButton(row, me) : null,
+        settles && !row.settled && row.meaning !== "stop" ? h("button", { type: "button", onclick: () => settle(row) }, t("reply.settle")) : null) },
+    ], seen.replies, every ? t("replies.none") : t("replies.none_waits")),
+    seen.next ? link(`#/replies?${new URLSearchParams({ ...(every ? { all: "true" } : {}), cursor: seen.next })}`, t("more")) : null,
   ];
 }
 
+/** What is suggested where somebody wants no more messages; null where nobody is known, or the reader may not. */
+function stopButton(row, me) {
+  if (!row.recipient_id || !mayStop(me)) return null;
+  return h("button", { type: "button", onclick: () => stopPerson(me, row.tenant, row.recipient_id, () => { location.hash = `#/person/${at(row.tenant, row.recipient_id)}`; }) }, t("reply.stop"));
+}
+
 /** Shows what somebody wrote for a minute, once it is written down who reads it and why. */
-function words(row) {
+function words(row, me) {
   ask(t("reply.read"), t("reply.read.effect"), [reason()], t("reply.read"), async (given) => {
     const said = await post(`/v1/replies/${row.seq}/words`, given);
     const shown = h("section", { class: "card revealed", role: "status" }, h("h2", {}, said.sender), h("blockquote", {}, said.text),
-      row.recipient_id ? h("p", {}, t("reply.suggest"), " ", personLink(row.tenant, row.recipient_id)) : null);
+      row.recipient_id ? h("p", {}, t("reply.suggest"), " ", personLink(row.tenant, row.recipient_id), " ", stopButton(row, me)) : null);
     document.getElementById("main").append(shown);
     shown.scrollIntoView();
     setTimeout(() => shown.remove(), 60_000);
