@@ -19,7 +19,7 @@ from gateway.web import console
 from tests.peers.browser import browser, page
 from tests.peers.npm import installed
 from tests.stories.test_console import WORDS, house, proposes, sign_in
-from tests.stories.test_console_for_everybody import AXE, LOOKS, RULES, SCREENS, SHOWN
+from tests.stories.test_console_for_everybody import AXE, LOOK, LOOKS, RULES, SCREENS, SHOWN
 from tests.stories.world import World
 
 ENGLISH: dict[str, Any] = LOOKS["light"]
@@ -33,7 +33,7 @@ def looked_at() -> Callable[[Page, str], Any]:
 
     async def look(seen: Page, state: str) -> None:
         await seen.evaluate(axe)
-        found = await seen.evaluate("rules => axe.run({runOnly: rules})", RULES)
+        found = await seen.evaluate(LOOK, RULES)
         assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found["violations"]] == [], state
         assert await seen.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), state
 

@@ -15,7 +15,7 @@ async function templates({ query }) {
   return [
     table(t("screen.templates"), [
       { head: t("template"), cell: (row) => row.template }, { head: t("language"), cell: (row) => row.locale },
-      { head: t("channels"), cell: (row) => Object.keys(row.channels).map((channel) => [link(`#/templates?${new URLSearchParams({ template: row.template, locale: row.locale, channel })}`, term("channel", channel)), " "]) },
+      { head: t("channels"), cell: (row) => h("span", { class: "choices" }, Object.keys(row.channels).map((channel) => link(`#/templates?${new URLSearchParams({ template: row.template, locale: row.locale, channel })}`, term("channel", channel)))) },
     ], listed),
     chosen ? tried(chosen, query.channel) : null,
   ];
