@@ -37,9 +37,12 @@ class LedgerViews:
         with outage():
             return await overview(self._behind.ledger, tenants, self._since(days))
 
-    async def providers(self, tenants: frozenset[str] | None, days: int) -> list[ProviderFigures]:
+    async def providers(
+        self, tenants: frozenset[str] | None, days: int, *, names: bool
+    ) -> list[ProviderFigures]:  # fmt: skip
         with outage():
-            return await providers(self._behind.ledger, tenants, self._since(days) // DAY * DAY)
+            since = self._since(days) // DAY * DAY
+            return await providers(self._behind.ledger, tenants, since, names=names)
 
     async def backlog(self, tenants: frozenset[str] | None) -> Backlog:
         with outage():

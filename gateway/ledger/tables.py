@@ -114,7 +114,7 @@ messages = Table(
     Index("messages_message_id", "message_id"),
     Index("messages_address", "address", "at"),
     Index("messages_provider", "provider", "at"),
-    Index("messages_state", "state", "at"),
+    Index("messages_state", "state", "provider", "channel", "at", "code", "tenant"),
 )  # fmt: skip
 """Every send that was claimed, by its reference; `seq` is the entry that holds its very text."""
 

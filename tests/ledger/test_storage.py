@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import random
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,12 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from gateway.bookkeeping.audit import audit
 from gateway.bookkeeping.keeper import Books, take_in
 from gateway.bookkeeping.tell import Life
-from gateway.domain.clock import SystemClock
+from gateway.domain.clock import SystemClock, format_instant
 from gateway.domain.job import Attempt, Job, Track
 from gateway.domain.note import Note, Said, write_note
 from gateway.ledger import tables
@@ -27,9 +29,10 @@ from gateway.ledger.database import Database, Which
 from gateway.ledger.keyring import KeyringError, open_keyring, rotated
 from gateway.ledger.read import check, hashes, last_seq
 from gateway.ledger.subjects import Held, Subjects
-from gateway.ledger.tables import files, subjects, tallies
+from gateway.ledger.tables import files, jobs, messages, subjects, tallies
 from gateway.ledger.writer import Position, Upsert, added, merged, writing
 from gateway.queries.overview import overview
+from gateway.queries.providers import providers
 from gateway.queries.trail import trail_of
 from gateway.store.journal import Written
 from gateway.store.keys import Keys
@@ -61,6 +64,35 @@ class Storage:
         await asyncio.gather(books.ledger.migrate())
         await books.ledger.migrate()
         await books.subjects.database.migrate()
+
+    async def test_figures_of_providers_are_those_that_a_plain_count_gives(self, books: Books) -> None:
+        lots, rows = random.Random(7), []
+        words = {"delivered": None, "sent": None, "undelivered": "30003", "in_doubt": None, "taken_back": "503"}
+        for n in range(300):
+            state = lots.choice(list(words))
+            rows.append({
+                "reference": f"r{n}", "job": f"j{n}", "tenant": lots.choice(["cards", "loans"]), "subject": "s",
+                "at": n, "channel": lots.choice(["sms", "email"]), "provider": lots.choice(["a", "b"]),
+                "state": state, "message_id": None, "code": words[state], "address": None, "segments": None, "seq": n,
+            })  # fmt: skip
+        texts = ("prefix", "subject", "lane", "status", "channel", "provider", "template", "jurisdiction", "rule")
+        blank = {"accepted": 0, "updated": 0, "expires": 0, "ended": True, "policy": "", **dict.fromkeys(texts, "")}
+        made = [{**blank, "job": row["job"], "tenant": row["tenant"], "reason": row["state"]} for row in rows]
+        async with books.ledger.write() as connection:
+            await connection.execute(insert(messages), rows)
+            await connection.execute(insert(jobs), made)
+        for tenants in (None, frozenset({"loans"})):
+            own = [row for row in rows if row["at"] >= 40 and (not tenants or row["tenant"] in tenants)]
+            found = await providers(books, tenants, 40)
+            told = {(one.provider, one.channel, *state): n for one in found for *state, n in one.states.items()}
+            assert told == Counter((row["provider"], row["channel"], row["state"]) for row in own)
+            for one in found:
+                theirs = [row for row in own if (row["provider"], row["channel"]) == (one.provider, one.channel)]
+                for group in one.errors:
+                    at = [row["at"] for row in theirs if (row["state"], row["code"]) == (group.state, group.code)]
+                    seen = group.messages, group.first, group.last, group.reason
+                    assert seen == (len(at), format_instant(at[0]), format_instant(at[-1]), group.state)
+                assert {group.state for group in one.errors} == {"undelivered", "in_doubt", "taken_back"}
 
     async def test_a_transaction_is_whole_or_not_at_all(self, books: Books) -> None:
         with contextlib.suppress(ZeroDivisionError):

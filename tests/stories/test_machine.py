@@ -35,11 +35,17 @@ async def test_errors_of_a_provider_are_grouped_and_lead_to_one_of_their_jobs(de
     assert status == 200
     with sqlite3.connect(world.folder / "ledger.db") as ledger:
         held = ledger.execute("SELECT state, count(*) FROM messages GROUP BY state").fetchall()
-        coded = ledger.execute(
-            "SELECT state, code, count(*) FROM messages WHERE code IS NOT NULL AND state != 'delivered' GROUP BY 1, 2"
+        wrong = ledger.execute(
+            "SELECT m.state, m.code, j.reason, count(*) FROM messages m JOIN jobs j USING (job)"
+            " WHERE m.state NOT IN ('delivered', 'sent', 'open') GROUP BY 1, 2, 3"
+        ).fetchall()
+        answers = ledger.execute(
+            "SELECT min(e.at) - c.at FROM messages m JOIN entries c USING (seq)"
+            " JOIN entries e ON e.job = m.job AND e.seq > m.seq WHERE m.state != 'in_doubt' GROUP BY m.reference"
         ).fetchall()
     assert row["states"] == dict(held)
-    assert sorted((one["state"], one["code"], one["messages"]) for one in row["errors"]) == sorted(coded)
+    assert sorted((one["state"], one["code"], one["reason"], one["messages"]) for one in row["errors"]) == sorted(wrong)
+    assert {one["reason"] for one in row["errors"]} == {"refused", "undelivered", "in_doubt"}
     for one in row["errors"]:
         assert one["messages"] == 3
         assert one["id"] in jobs
@@ -50,7 +56,14 @@ async def test_errors_of_a_provider_are_grouped_and_lead_to_one_of_their_jobs(de
         assert status == 200
     assert row["answer"]["of"] == 9  # of three nobody knows
     assert 0 <= row["answer"]["p50_ms"] <= row["answer"]["p99_ms"] < 60_000
+    took = sorted(took for (took,) in answers)
+    assert (row["answer"]["p50_ms"], row["answer"]["p99_ms"]) == (took[4], took[8])
     assert row["report"]["of"] == 6
+    assert row["report"]["p50_ms"] <= row["report"]["p95_ms"] <= row["report"]["p99_ms"]
+    status, [without] = await desk.ask("/v1/providers", "admin")
+    assert status == 200
+    assert [one["messages"] for one in without["errors"]] == [one["messages"] for one in row["errors"]]
+    assert {(one["recipient_id"], one["id"]) for one in without["errors"]} == {(None, None)}, "sees no people"
     assert await desk.ask("/v1/providers", "loans") == (200, [])
 
 

@@ -190,9 +190,11 @@ async function replay(rows, again) {
     });
 }
 
+/** What a pause holds up. */
+export const scope = (row) => ["tenant", "channel", "provider", "template"].filter((name) => row[name]).map((name) => `${t(name)}: ${name === "channel" ? term("channel", row[name]) : row[name]}`).join(", ") || t("everything");
+
 async function switches({ me, again }) {
   const seen = await get("/v1/switches"), ops = me.roles.includes("ops");
-  const scope = (row) => ["tenant", "channel", "provider", "template"].filter((name) => row[name]).map((name) => `${t(name)}: ${name === "channel" ? term("channel", row[name]) : row[name]}`).join(", ") || t("everything");
   const lift = async (row) => {
     const { tenant, channel, provider, template } = row;
     ask(t("unpause"), t("unpause.effect", { scope: scope(row) }), [], t("unpause.button", { scope: scope(row) }),
