@@ -108,6 +108,8 @@ class Bookkeeper:
             await self.anchors.after(taken.entries, self.clock.now())
             if any(entry.kind == "act" and '"what":"export"' in entry.body for entry in taken.entries):
                 await self.anchors.anchor(self.clock.now())  # what goes out is to be proven
+        else:
+            await self.anchors.in_time(self.clock.now())
         if batches:
             await journal.forget(self.store.redis, self.store.keys, batches[-1].id)
         return bool(batches)

@@ -9,7 +9,8 @@ from gateway.policy.policy import Policy
 from gateway.queries.backlog import Backlog, backlog
 from gateway.queries.calendar import Calendar, calendar
 from gateway.queries.chain import Proof, SignedHead, head_of, proof_of
-from gateway.queries.engine import Engine, engine
+from gateway.queries.engine import Engine
+from gateway.queries.gauges import engine
 from gateway.queries.news import News, newest, news
 from gateway.queries.overview import Overview, overview
 from gateway.queries.packs import Shelf, version_in_force
@@ -107,7 +108,7 @@ class LedgerViews:
         behind = self._behind
         with outage():
             anchors = None if behind.books is None else behind.anchors
-            return await engine(behind.store, behind.books, anchors, self.clock, await self.behind_s())
+            return await engine(behind.store, behind.books, anchors, self.clock)
 
     async def head(self) -> SignedHead:
         with outage():

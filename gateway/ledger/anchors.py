@@ -16,7 +16,7 @@ from gateway.domain.clock import Instant
 from gateway.ledger.chain import Entry, canonical, merkle_root
 from gateway.ledger.database import Database
 from gateway.ledger.keyring import Keyring
-from gateway.ledger.read import hashes
+from gateway.ledger.read import hashes, last_seq
 from gateway.ledger.signing import HEAD, Anchor, digest, sign_head, signature
 
 EVERY_ENTRIES = 10_000
@@ -44,10 +44,8 @@ class Anchors:
         for path in self.paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             (path.parent / PUBLIC).write_text(base64.b64encode(self.keyring.public).decode() + "\n", encoding="ascii")
-        found = read_anchors(self.paths[0])
-        if found:
-            self._last, self._line = found[-1]
-            self._at = self._last.at
+        self._look()
+        self._head = (await last_seq(self.database), b"")
 
     def anchored(self) -> int:
         """Up to which entry the chain is anchored, by the file, which another process may write."""
@@ -68,6 +66,22 @@ class Anchors:
         since = last.seq - (self._last.seq if self._last else 0)
         if since >= EVERY_ENTRIES or now - self._at >= self.every_ms:
             await self.anchor(now)
+
+    async def in_time(self, now: Instant) -> None:
+        """An anchor where it is time, though the chain does not grow: what was written last must not wait for more."""
+        if self._waits(now):
+            await asyncio.to_thread(self._look)  # another process may have written one meanwhile
+        if self._waits(now):
+            await self.anchor(now)
+
+    def _look(self) -> None:
+        found = read_anchors(self.paths[0])
+        if found:
+            self._last, self._line = found[-1]
+            self._at = self._last.at
+
+    def _waits(self, now: Instant) -> bool:
+        return self._head[0] > (self._last.seq if self._last else 0) and now - self._at >= self.every_ms
 
     async def anchor(self, now: Instant) -> None:
         """Anchors what the last anchor does not hold yet."""

@@ -1,24 +1,9 @@
-"""The engine room: what the gateway stands on, line by line, and what is wrong with it. `judged` is pure."""
+"""The engine room: what the gateway stands on, line by line, and what is wrong with it. Pure: `gauges` reads."""
 
-import platform
-import re
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
-from redis.exceptions import RedisError, ResponseError
-from sqlalchemy import text
-
-from gateway.bookkeeping.keeper import Books
-from gateway.domain.clock import Clock, Instant, tzdata_release
-from gateway.ledger.anchors import Anchors, read_anchors
-from gateway.ledger.database import Database
-from gateway.store.keys import GROUP
-from gateway.store.redis import Store
 
 State = Literal["good", "warn", "bad", "plain"]
 SKEW_WARN_MS, SKEW_BAD_MS = 500, 5_000
@@ -27,27 +12,37 @@ IDLE_WARN_MS, IDLE_BAD_MS = 30_000, 120_000
 FREE_WARN, FREE_BAD = 0.1, 0.03
 """of a disk"""
 LAG_WARN_S, LAG_BAD_S = 5.0, 60.0
-OURS = "collections-notification-gateway"
+MEMORY_WARN, MEMORY_BAD = 0.75, 0.9
+"""of what the store may take"""
+MOST_NAMES = 5
 
 
 class Readings(Struct, frozen=True, kw_only=True):
-    """What was read, null where it could not be. Times are in ms, `lag_s` in seconds; `pending` are streams with the
-    entries in somebody's hand and how long the idlest has been there."""
+    """What was read, null where it could not be. Times are in ms, `…_s` in seconds, shares of 1. `pending` are streams
+    with the entries in somebody's hand and how long the idlest has been there; `readers` are groups on the streams that
+    others read, with what they have in hand and have not read yet; `scripts` how many the store knows, of how many, and
+    the digest of them all; `unanchored_s` since when the chain goes on without an anchor, 0 where it does not."""
 
     server: str | None = None
     role: str | None = None
     appendonly: str | None = None
     appendfsync: str | None = None
+    written: str | None = None
     eviction: str | None = None
+    memory: float | None = None
+    scripts: tuple[int, int, str] | None = None
     skew_ms: int | None = None
-    workers: int = 0
+    workers: tuple[str, ...] | None = None
     pending: Mapping[str, tuple[int, int]] = {}
-    journal: int = 0
+    readers: Mapping[str, tuple[int, int | None]] = {}
+    journal: int | None = None
     lag_s: float = 0.0
     database: str | None = None
+    database_skew_ms: int | None = None
     revision: str | None = None
-    free: float | None = None
+    free: Mapping[str, float] = {}
     anchor_age_s: float | None = None
+    unanchored_s: float | None = None
     anchor_every_s: float = 0.0
     versions: Mapping[str, str] = {}
     tzdata: str = ""
@@ -87,14 +82,28 @@ def _told(name: str, value: str | None, wanted: str, advice: str) -> Line:
 
 
 def _store(seen: Readings) -> Iterator[Line]:
-    yield _line("store", seen.server, "plain" if seen.server else "bad", None if seen.server else "store_away")
+    if seen.server is None:
+        yield _line("store", None, "bad", "store_away")
+        return
+    yield _line("store", seen.server, "plain")
     if seen.role is not None:
         yield _told("role", seen.role, "master", "replica")
     yield _told("appendonly", seen.appendonly, "yes", "not_durable")
     yield _told("appendfsync", seen.appendfsync, "always", "not_durable")
+    if seen.written is not None:
+        yield _told("written", seen.written, "ok", "not_written")
     yield _told("eviction", seen.eviction, "noeviction", "evicts")
+    if seen.memory is not None:
+        yield _graded("memory", f"{seen.memory:.0%}", seen.memory, MEMORY_WARN, MEMORY_BAD, "memory")
+    if seen.scripts is not None:  # one that it does not know yet is given to it when it is first called
+        known, all_, digest = seen.scripts
+        yield _line("scripts", f"{known} / {all_} · {digest}", "plain")
     if seen.skew_ms is not None:
-        yield _graded("skew", f"{seen.skew_ms} ms", abs(seen.skew_ms), SKEW_WARN_MS, SKEW_BAD_MS, "skewed")
+        yield _skew("skew", seen.skew_ms)
+
+
+def _skew(name: str, ms: int) -> Line:
+    return _graded(name, f"{ms} ms", abs(ms), SKEW_WARN_MS, SKEW_BAD_MS, "skewed")
 
 
 def _graded(name: str, value: str, figure: float, warn: float, bad: float, advice: str) -> Line:
@@ -103,105 +112,35 @@ def _graded(name: str, value: str, figure: float, warn: float, bad: float, advic
 
 
 def _work(seen: Readings) -> Iterator[Line]:
-    yield _line("workers", seen.workers, "good" if seen.workers else "bad", None if seen.workers else "no_worker")
+    if seen.workers is not None:
+        told = [str(len(seen.workers)), *([", ".join(seen.workers[:MOST_NAMES])] if seen.workers else [])]
+        value = " · ".join(told) + (" …" if len(seen.workers) > MOST_NAMES else "")
+        yield _line("workers", value, "good" if seen.workers else "bad", None if seen.workers else "no_worker")
     for stream, (count, idle) in seen.pending.items():
         name = f"pending {stream}"
         yield _graded(name, f"{count} · {idle / 1000:.0f} s", idle if count else 0, IDLE_WARN_MS, IDLE_BAD_MS, "idle")
-    yield _graded("journal", f"{seen.journal} · {seen.lag_s:.0f} s", seen.lag_s, LAG_WARN_S, LAG_BAD_S, "lag")
+    for group, (count, unread) in seen.readers.items():
+        yield _line(f"readers {group}", f"{count} · {'?' if unread is None else unread}", "plain")
+    if seen.journal is not None:
+        yield _graded("journal", f"{seen.journal} · {seen.lag_s:.0f} s", seen.lag_s, LAG_WARN_S, LAG_BAD_S, "lag")
 
 
 def _ledger(seen: Readings) -> Iterator[Line]:
     yield _line("ledger", seen.database, "plain" if seen.database else "bad", None if seen.database else "no_ledger")
     if seen.revision is not None:
         yield _line("revision", seen.revision, "plain")
-    if seen.free is not None:
-        used = 1 - seen.free
-        yield _graded("disk", f"{seen.free:.0%}", used, 1 - FREE_WARN, 1 - FREE_BAD, "disk")
-    if seen.anchor_age_s is not None:
+    if seen.database_skew_ms is not None:
+        yield _skew("database_skew", seen.database_skew_ms)
+    for folder, free in seen.free.items():
+        yield _graded(f"disk {folder}", f"{free:.0%}", 1 - free, 1 - FREE_WARN, 1 - FREE_BAD, "disk")
+    if seen.unanchored_s is not None:
+        age = None if seen.anchor_age_s is None else f"{seen.anchor_age_s:.0f} s"
         late = max(60.0, seen.anchor_every_s * 2)
-        yield _graded("anchor", f"{seen.anchor_age_s:.0f} s", seen.anchor_age_s, late, late * 6, "anchor")
+        state = _graded("anchor", "", seen.unanchored_s, late, late * 6, "anchor")
+        yield _line("anchor", age, state.state, state.advice)
 
 
 def _versions(seen: Readings) -> Iterator[Line]:
     yield _line("tzdata", seen.tzdata, "plain")
     for name, number in seen.versions.items():
         yield _line(name, number, "plain")
-
-
-async def engine(store: Store, books: Books | None, anchors: Anchors | None, clock: Clock, lag_s: float) -> Engine:
-    """Reads it all. Raises StoreError, SQLAlchemyError."""
-    client: Any = store.redis
-    info, now = await client.info(), clock.now()
-    seconds, micros = await client.time()
-    settings = await _settings(client)
-    database, revision, free = (None, None, None) if books is None else await _database(books.ledger)
-    age = None if anchors is None else _anchor_age(anchors, now)
-    return judged(Readings(
-        server=_server(info), role=info.get("role"), skew_ms=now - (int(seconds) * 1000 + int(micros) // 1000),
-        appendonly=settings.get("appendonly"), appendfsync=settings.get("appendfsync"),
-        eviction=settings.get("maxmemory-policy"), workers=await _workers(client, store),
-        pending={stream: await _pending(client, stream) for stream in store.keys.inbound},
-        journal=await client.xlen(store.keys.journal), lag_s=lag_s, database=database, revision=revision, free=free,
-        anchor_age_s=age, anchor_every_s=0.0 if anchors is None else anchors.every_ms / 1000,
-        tzdata=tzdata_release(),
-        versions={"gateway": version(OURS), "python": platform.python_version(), **_packages()},
-    ))  # fmt: skip
-
-
-def _packages() -> dict[str, str]:
-    """What this release asks for and is installed; of what is asked for only sometimes, what is there."""
-    found = {}
-    for wanted in requires(OURS) or ():
-        if (name := re.match(r"[\w.-]+", wanted)) is not None:
-            with suppress(PackageNotFoundError):
-                found[name[0]] = version(name[0])
-    return found
-
-
-def _server(info: Mapping[str, Any]) -> str:
-    if "valkey_version" in info:
-        return f"Valkey {info['valkey_version']}"
-    return f"Redis {info.get('redis_version', '?')}"
-
-
-async def _settings(client: Any) -> dict[str, str]:
-    """Some hosts of Redis tell nobody their settings."""
-    try:
-        return dict(await client.config_get("appendonly", "appendfsync", "maxmemory-policy"))
-    except ResponseError:
-        return {}
-
-
-async def _workers(client: Any, store: Store) -> int:
-    return sum([1 async for _ in client.scan_iter(match=store.keys.worker("*"), count=1000)])
-
-
-async def _pending(client: Any, stream: str) -> tuple[int, int]:
-    """Entries in hand, and for how long the idlest (ms)."""
-    try:
-        count = int((await client.xpending(stream, GROUP))["pending"])
-        oldest = await client.xpending_range(stream, GROUP, min="-", max="+", count=1) if count else []
-    except RedisError as error:
-        if "NOGROUP" not in str(error):
-            raise
-        return 0, 0
-    return count, int(oldest[0]["time_since_delivered"]) if oldest else 0
-
-
-async def _database(ledger: Database) -> tuple[str, str | None, float | None]:
-    """Its kind and version, its revision, and of a file how much of its disk is free."""
-    asked = "SELECT sqlite_version()" if ledger.sqlite else "SHOW server_version"
-    async with ledger.read() as connection:
-        number = await connection.scalar(text(asked))
-        revision = await connection.scalar(text("SELECT version_num FROM migrations_ledger"))
-    name = ledger.engine.url.database
-    if not ledger.sqlite or name is None:
-        return f"PostgreSQL {number}", revision, None
-    disk = shutil.disk_usage(Path(name).parent)
-    return f"SQLite {number}", revision, disk.free / disk.total
-
-
-def _anchor_age(anchors: Anchors, now: Instant) -> float | None:
-    """Since the last anchor, by the file, which another process may write."""
-    found = read_anchors(anchors.paths[0])
-    return max(0, now - found[-1][0].at) / 1000 if found else None

@@ -159,6 +159,11 @@ class Store:
             name: redis_client.register_script(folder.joinpath(f"{name}.lua").read_text()) for name in SCRIPTS
         }
 
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """The digests by which the server knows the scripts of this release."""
+        return tuple(script.sha for script in self._scripts.values())
+
     async def observe(self, asks: Sequence[Ask]) -> Sight:
         """Everything the asked jobs must know, read in one step."""
         keys = [self.keys.control, self.keys.cancels, self.keys.stopped]

@@ -24,6 +24,7 @@ from gateway.domain.clock import SystemClock, format_instant
 from gateway.domain.job import Attempt, Job, Track
 from gateway.domain.note import Note, Said, write_note
 from gateway.ledger import tables
+from gateway.ledger.anchors import Anchors, read_anchors
 from gateway.ledger.chain import Draft
 from gateway.ledger.database import Database, Which
 from gateway.ledger.keyring import KeyringError, open_keyring, rotated
@@ -93,6 +94,25 @@ class Storage:
                     seen = group.messages, group.first, group.last, group.reason
                     assert seen == (len(at), format_instant(at[0]), format_instant(at[-1]), group.state)
                 assert {group.state for group in one.errors} == {"undelivered", "in_doubt", "taken_back"}
+
+    async def test_what_was_written_last_is_anchored_in_time_though_nothing_follows(
+        self, books: Books, tmp_path: Path
+    ) -> None:  # fmt: skip
+        def anchors() -> Anchors:
+            return Anchors(books.ledger, books.keyring, tmp_path / "anchors.jsonl", None, 1_000)
+
+        one, other = anchors(), anchors()
+        await one.begin()
+        taken = await take_in(books, [batch("1-0", "p", "j")], SystemClock())
+        await one.after(taken.entries, 5_000)
+        await other.begin()
+        await one.in_time(5_999)
+        assert one.anchored() == 0
+        await one.in_time(6_000)
+        assert one.anchored() == taken.entries[-1].seq
+        await one.in_time(9_000)
+        await other.in_time(9_000)
+        assert len(read_anchors(one.paths[0])) == 1, "each entry once, whoever looks"
 
     async def test_a_transaction_is_whole_or_not_at_all(self, books: Books) -> None:
         with contextlib.suppress(ZeroDivisionError):

@@ -2,13 +2,18 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 
+from gateway.books import anchors_of
+from gateway.domain.clock import SystemClock
+from gateway.queries.gauges import engine
+from gateway.store.redis import Store
 from tests.stories.test_api import answering, free_port
 from tests.stories.test_api_views import KEYS, ROLES, Desk
-from tests.stories.test_ledger import caught_up
+from tests.stories.test_ledger import caught_up, configured, opened
 from tests.stories.world import World, reminder
 
 
@@ -75,8 +80,20 @@ async def test_the_engine_room_tells_what_the_store_and_the_ledger_are(desk: Des
     number = info.get("valkey_version") or info["redis_version"]
     assert number in lines["store"]["value"]
     assert lines["appendfsync"]["state"] == "good"
-    assert lines["workers"] == {"name": "workers", "value": "1", "state": "good", "advice": None}
+    assert lines["workers"]["value"].startswith("1 · ")
+    assert lines["workers"]["state"] == lines["written"]["state"] == lines["skew"]["state"] == "good"
+    assert " / 5 · " in lines["scripts"]["value"]
     assert lines["ledger"]["value"].startswith("SQLite")
+    assert lines["revision"]["value"] == "0003_figures"
+    assert lines[f"disk {desk.world.folder}"]["value"].endswith("%")
+    assert {f"pending {stream}" for stream in desk.world.keys.inbound} <= lines.keys()
+    assert lines["anchor"]["state"] == "good"
+    await desk.world.redis.xgroup_create(desk.world.keys.receipts, "core system", id="0", mkstream=True)
+    await desk.world.put(reminder("one", tenant="cards"))
+    await desk.world.receipts.ended("one")
+    _, told = await desk.ask("/v1/engine", "auditor")
+    [line] = [line for line in told["lines"] if line["name"] == f"readers {desk.world.keys.receipts}/core system"]
+    assert (line["value"], line["state"]) == ("0 · 2", "plain")
     await desk.world.redis.config_set("appendfsync", "everysec")
     try:
         _, told = await desk.ask("/v1/engine", "ops")
@@ -87,3 +104,20 @@ async def test_the_engine_room_tells_what_the_store_and_the_ledger_are(desk: Des
     }  # fmt: skip
     status, _ = await desk.ask("/v1/engine", "producer")
     assert status == 403
+
+
+async def test_the_engine_room_is_there_while_the_store_is_not(world: World) -> None:
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            raise ConnectionError(name)
+
+    configured(world)
+    async with opened(world) as books:
+        store = Store(world.redis, world.keys)
+        store.redis = Away()  # type: ignore[assignment]
+        told = await engine(store, books, anchors_of(world.config(), books), SystemClock())
+    lines = {line.name: (line.state, line.advice) for line in told.lines}
+    assert told.lines[0].name == "store"
+    assert lines["store"] == ("bad", "store_away")
+    assert lines["ledger"] == ("plain", None)
+    assert "workers" not in lines

@@ -86,10 +86,10 @@ async function engine() {
   ];
 }
 
-/** A line's name; what it has behind a space is a name of the store's. */
+/** A line's name; what it has behind a space is a name of the store's or a folder. */
 function named(name) {
-  const [word, stream] = name.split(" ");
-  return stream ? [term("engine", word), " ", h("code", {}, stream)] : term("engine", word);
+  const [word, ...of] = name.split(" ");
+  return of.length ? [term("engine", word), " ", h("code", {}, of.join(" "))] : term("engine", word);
 }
 
 export const screens = {
