@@ -130,7 +130,7 @@ async def acts_in_chain(desk: Desk, wanted: list[tuple[str, str, str]]) -> None:
 async def test_a_person_has_a_calendar(desk: Desk) -> None:
     await lived(desk)
     await desk.world.contact("p", tenant="cards", event="conversation", account="card-1")
-    await desk.world.command("stop", tenant="cards", recipient_id="p", reason="dispute", account="card-1")
+    await desk.world.command("stop", tenant="cards", recipient_id="p", reason="dispute", account="card-9")
     await desk.world.emptied()
     await caught_up(desk.world)
     status, found = await desk.ask("/v1/people/cards/p/calendar", "compliance")

@@ -23,8 +23,8 @@ from tests.stories.world import World, reminder
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 USED = {"en": "2 of 2 used within the last 24 hours.", "zh": "最近 24 小时内已用 2 / 2 次。"}
 FREES = {
-    "en": r"The next is free .* \(there: .* Europe/Berlin\)\.",
-    "zh": "下一次可用时间：.*（当地：.* Europe/Berlin）。",
+    "en": r"The next is free .* \(there: .* Europe/Berlin\);",
+    "zh": "下一次可用时间：.*（当地：.* Europe/Berlin）；",
 }
 ANSWERED = {
     "en": {
@@ -36,6 +36,15 @@ ANSWERED = {
         "none": "没有待人工处理的回复。", "all": "全部",
     },
 }  # fmt: skip
+TRIED = {
+    "en": {
+        "price": "Price of a segment",
+        "dear": "One character makes it UCS-2",
+        "long": "Longest values",
+        "unpriced": "With the price",
+    },
+    "zh": {"price": "每段单价", "dear": "1 个字符导致使用 UCS-2", "long": "最长值", "unpriced": "填写每段单价后"},
+}
 LAWYER = "<b>Please</b> talk to my lawyer, Dr. Specht"
 PRINT = {"en": "From the ledger at entry", "zh": "依据账本第"}
 
@@ -144,3 +153,46 @@ async def test_a_reply_is_read_for_a_reason_its_person_stopped_and_it_waits_no_m
         await world.receipts.ended("late")
         reason = world.receipts.last("late")["reason"]
         assert (reason["code"], world.receipts.last("late")["status"]) == ("stopped", "suppressed"), reason
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_text_is_tried_with_ones_own_values_and_told_what_it_costs(world: World, language: str) -> None:
+    words = TRIED[language]
+    async with officers(world) as base, browser() as opened:
+        known = ("422",)
+        async with page(opened, base, known, locale=LOCALES[language]) as seen:
+            await seen.goto("/#/templates?template=overdue_reminder&locale=en&channel=sms")
+            name, cost = seen.locator("#f-v-name"), seen.locator("main [role=status]").last
+            await expect(name).not_to_have_value("")
+            await expect(seen.locator(".phone .message")).to_contain_text(await name.input_value())
+            await expect(cost).to_contain_text(words["unpriced"])
+            await expect(seen.get_by_text("GSM-7")).to_be_visible()
+            await name.fill("Ana – x")
+            await expect(seen.get_by_text("UCS-2", exact=True)).to_be_visible()
+            await seen.locator("summary", has_text=words["dear"]).click()
+            dash = seen.locator("details tbody tr")
+            await expect(dash).to_contain_text("U+2013")
+            await expect(dash.locator("td").last).to_have_text("-")
+            await seen.get_by_label(words["price"]).fill("0.07")
+            parts = int(await seen.locator("main dd").nth(1).inner_text())
+            await expect(cost).to_contain_text(f"{70 * parts}")
+            await seen.get_by_role("button", name=words["long"], exact=True).click()
+            await expect(seen.locator(".phone .message")).to_contain_text("9,999,999.99")
+            await expect(seen.get_by_label(words["price"])).to_have_value("0.07")
+            await name.fill("")
+            await expect(seen.locator(".trouble", has_text="name")).to_be_visible()
+            await expect(seen.locator(".phone")).to_have_count(0)
+            await sees_the_email(seen)
+
+
+async def sees_the_email(seen: Page) -> None:
+    """In the light and in the dark, each with colours of its own, and as plain text with the subject."""
+    await seen.goto("/#/templates?template=payment_plan_offer&locale=en&channel=email")
+    colours = []
+    for scheme in ("light", "dark"):
+        inside = seen.frame_locator(f"iframe.{scheme}")
+        await expect(inside.locator("h1")).to_have_text("Pay in instalments")
+        colours.append(await inside.locator("body").evaluate("body => getComputedStyle(body).backgroundColor"))
+    assert len(set(colours)) == 2, colours
+    await expect(seen.locator("main pre")).to_contain_text("instalments")
+    await expect(seen.locator("main dd").first).not_to_have_text("–")

@@ -15,7 +15,7 @@ async function templates({ query }) {
   return [
     table(t("screen.templates"), [
       { head: t("template"), cell: (row) => row.template }, { head: t("language"), cell: (row) => row.locale },
-      { head: t("channels"), cell: (row) => h("span", { class: "choices" }, Object.keys(row.channels).map((channel) => link(`#/templates?${new URLSearchParams({ template: row.template, locale: row.locale, channel })}`, term("channel", channel)))) },
+      { head: t("channels"), cell: (row) => h("div", { class: "acts" }, Object.keys(row.channels).map((channel) => link(`#/templates?${new URLSearchParams({ template: row.template, locale: row.locale, channel })}`, term("channel", channel)))) },
     ], listed),
     chosen ? tried(chosen, query.channel) : null,
   ];
@@ -68,9 +68,13 @@ function shown(told, params) {
 /** What a text message comes to: its segments, what is left of the last one, what makes it dearer, and the price. */
 function meter({ segments, foreign }) {
   const [single, part] = CAPACITY[segments.encoding], used = segments.units_per_segment, room = used.length === 1 ? single : part;
-  const price = field("price", t("meter.price"), { type: "number", min: 0, step: "0.0001", value: localStorage.getItem(PRICE) ?? "0.05", autocomplete: "off" });
-  const cost = h("p", { role: "status" }), input = price.querySelector("input");
-  const reckon = () => { localStorage.setItem(PRICE, input.value); cost.textContent = t("meter.cost", { cost: number(Math.round(Number(input.value) * used.length * 100_000) / 100), n: used.length }); };
+  const price = field("price", t("meter.price"), { type: "number", min: 0, step: "0.0001", value: localStorage.getItem(PRICE) ?? "", autocomplete: "off" });
+  const told = h("p", { role: "status" }), input = price.querySelector("input");
+  const reckon = () => {
+    localStorage.setItem(PRICE, input.value);
+    const cost = number(Math.round(Number(input.value) * used.length * 100_000) / 100);
+    told.textContent = input.value === "" ? t("meter.unpriced") : t("meter.cost", { cost, n: used.length });
+  };
   input.addEventListener("input", reckon);
   reckon();
   return h("section", {}, h("h3", {}, t("meter")),
@@ -79,7 +83,7 @@ function meter({ segments, foreign }) {
       { head: t("char"), cell: (row) => row.char }, { head: t("code"), cell: (row) => h("code", {}, row.code) }, { head: t("name"), cell: (row) => row.name.toLowerCase() },
       { head: t("instead"), cell: (row) => row.instead === null ? "–" : h("code", {}, row.instead) },
     ], foreign)) : null,
-    h("div", { class: "fields" }, price), cost);
+    h("div", { class: "fields" }, price), told);
 }
 
 /** An email as it is seen on a light and on a dark screen, and as plain text. */
