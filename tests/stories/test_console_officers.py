@@ -81,7 +81,8 @@ async def test_a_persons_limits_are_drawn_told_and_printed_on_one_page(world: Wo
         await expect(limit).to_contain_text(re.compile(FREES[language]))
         drawn = seen.locator("svg.ruler")
         await expect(drawn).to_have_attribute("aria-label", re.compile(re.escape(USED[language])))
-        await expect(drawn.locator("circle")).to_have_count(2)
+        await expect(drawn.locator("circle")).to_have_count(1)
+        await expect(drawn.locator("text")).to_have_text("2×")
         await expect(drawn.locator("line.free")).to_have_count(1)
         assert await drawn.locator("rect.closed").count() >= 1
         await within_the_drawing(drawn.locator("rect.closed, circle, line"))
