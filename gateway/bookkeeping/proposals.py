@@ -143,11 +143,13 @@ async def publish_approved(books: Books, store: Store) -> int:
     return len(found)
 
 
-async def every(books: Books, state: State | None, most: int) -> list[Proposal]:
-    """The proposals, the newest first. Raises SQLAlchemyError."""
+async def every(books: Books, state: State | None, most: int, code: str | None = None) -> list[Proposal]:
+    """The proposals (of one pack, or of all), the newest first. Raises SQLAlchemyError."""
     chosen = select(proposals).order_by(proposals.c.proposed.desc(), proposals.c.id).limit(most)
     if state is not None:
         chosen = chosen.where(proposals.c.state == state)
+    if code is not None:
+        chosen = chosen.where(proposals.c.code == code)
     async with books.ledger.read() as connection:
         return [_read(row) for row in await connection.execute(chosen)]
 

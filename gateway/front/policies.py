@@ -20,7 +20,7 @@ from gateway.store.policies import in_force, publication, texts_of
 from gateway.web.api.policies import NewProposal, PackInForce, ProposalTold, Refusal
 from gateway.web.api.principal import Principal
 
-MOST = 200
+MOST = 1_000
 SAMPLES = 20
 
 
@@ -56,9 +56,9 @@ class HousePolicies:
                 await self._act(who.id, "propose_policy", made.why, figures)
         return _answer(made)
 
-    async def proposals(self, state: Any) -> list[ProposalTold]:
+    async def proposals(self, state: Any, code: str | None) -> list[ProposalTold]:
         with outage():
-            return [_told(one) for one in await proposals.every(self._behind.ledger, state, MOST)]
+            return [_told(one) for one in await proposals.every(self._behind.ledger, state, MOST, code)]
 
     async def proposal(self, id_: str) -> ProposalTold | None:
         with outage():

@@ -68,9 +68,10 @@ class Refusal(Struct, frozen=True):
 
 
 class StateQuery(Struct, frozen=True):
-    """Which proposals."""
+    """Which proposals: in a state, of a pack."""
 
     state: Literal["open", "approved", "published", "returned"] | None = None
+    code: Code | None = None
 
 
 class DaysBack(Struct, frozen=True):
@@ -88,8 +89,8 @@ class Policies(Protocol):
     async def propose(self, who: Principal, wanted: NewProposal, effective: int) -> ProposalTold | Refusal:
         """Writes a proposal down."""
 
-    async def proposals(self, state: Any) -> list[ProposalTold]:
-        """The newest first."""
+    async def proposals(self, state: Any, code: str | None) -> list[ProposalTold]:
+        """The newest thousand, the newest first."""
 
     async def proposal(self, id_: str) -> ProposalTold | None:
         """One of them."""
@@ -113,7 +114,7 @@ def _reading(policies: Policies) -> list[Route]:
         return Answer(status=200, body=await policies.in_force())
 
     async def proposals(call: Call) -> Answer:
-        return Answer(status=200, body=await policies.proposals(call.query.state))
+        return Answer(status=200, body=await policies.proposals(call.query.state, call.query.code))
 
     async def proposal(call: Call) -> Answer:
         found = await policies.proposal(call.path["id"])

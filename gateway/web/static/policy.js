@@ -22,15 +22,14 @@ async function policies({ names, me }) {
   const pack = packs.find((one) => one.code === names[0]);
   if (!pack) return h("p", { class: "empty" }, t("nothing"));
   const [looked, proposed] = await Promise.all([
-    post("/v1/policies/draft", { code: pack.code, text: pack.text }), get("/v1/policies/proposals"),
+    post("/v1/policies/draft", { code: pack.code, text: pack.text }), get("/v1/policies/proposals", { code: pack.code }),
   ]);
-  const past = proposed.filter((one) => one.code === pack.code);
   return [
     h("p", {}, t("pack.in_force", { label: pack.label }), " ", said(pack.text, "title")),
     me.roles.includes("compliance") ? editor(pack, looked)
       : [looked.rules.map((rule) => h("section", { class: "card rule" }, inWords(rule))),
         h("details", {}, h("summary", {}, t("pack.as_text")), h("pre", {}, pack.text))],
-    card(t("pack.history"), proposalTable(past, t("pack.history"))),
+    card(t("pack.history"), proposalTable(proposed, t("pack.history"))),
   ];
 }
 
