@@ -50,7 +50,7 @@ class Page(Struct, frozen=True, kw_only=True):
 
     template: Annotated[str, Meta(min_length=1, max_length=128)]
     locale: Annotated[str, Meta(min_length=2, max_length=35)]
-    params: Annotated[str, Meta(max_length=16_000)] | None = None
+    params: Annotated[str, Meta(max_length=2_000)] | None = None
     scheme: Literal["light", "dark"] = "light"
 
 
