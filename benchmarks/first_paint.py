@@ -20,6 +20,7 @@ from playwright.async_api import Browser, async_playwright
 
 TIMES = 20
 CHROMIUM = "/usr/bin/chromium"
+PAINTED = "() => performance.getEntriesByName('first-contentful-paint').length"
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
 COMMAND = [sys.executable, "-c", "import sys; from gateway.cli.main import main; sys.exit(main())", "run"]
 READY_S = 60
@@ -73,6 +74,7 @@ async def measure(browser: Browser, base: str) -> None:
         await page.goto(f"{base}/", wait_until="commit")
         await page.locator(".verdict").wait_for()
         verdicts.append((loop.time() - began) * 1000)
+        await page.wait_for_function(PAINTED)
         paints.append(float(await page.evaluate(PAINT)))
         await context.close()
     for what, times in (("first paint", paints), ("verdict", verdicts)):
