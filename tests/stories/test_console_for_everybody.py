@@ -39,12 +39,15 @@ async def test_every_screen_can_be_read_by_everybody(world: World, look: str) ->
             await seen.goto("about:blank")
             await seen.goto(f"/#/{screen}")
             await seen.wait_for_function(SHOWN)
-            await seen.evaluate(axe)
-            found = await seen.evaluate(LOOK, RULES)
-            told = [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found["violations"]]
-            assert told == [], (look, screen)
-            wide = await seen.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-            assert wide <= 0, (look, screen)
+            await can_be_read(seen, axe, f"{look} {screen}")
+
+
+async def can_be_read(seen: Page, axe: str, where: str) -> None:
+    """axe-core finds nothing on the page as it stands, and nothing is wider than it."""
+    await seen.evaluate(axe)
+    found = await seen.evaluate(LOOK, RULES)
+    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found["violations"]] == [], where
+    assert await seen.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), where
 
 
 async def test_everything_is_reached_by_the_keyboard_alone(world: World) -> None:

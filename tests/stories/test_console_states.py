@@ -19,7 +19,7 @@ from gateway.web import console
 from tests.peers.browser import browser, page
 from tests.peers.npm import installed
 from tests.stories.test_console import WORDS, house, proposes, sign_in
-from tests.stories.test_console_for_everybody import AXE, LOOK, LOOKS, RULES, SCREENS, SHOWN
+from tests.stories.test_console_for_everybody import AXE, LOOKS, SCREENS, SHOWN, can_be_read
 from tests.stories.world import World
 
 ENGLISH: dict[str, Any] = LOOKS["light"]
@@ -32,10 +32,7 @@ def looked_at() -> Callable[[Page, str], Any]:
     axe = (installed(AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
     async def look(seen: Page, state: str) -> None:
-        await seen.evaluate(axe)
-        found = await seen.evaluate(LOOK, RULES)
-        assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found["violations"]] == [], state
-        assert await seen.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), state
+        await can_be_read(seen, axe, state)
 
     return look
 
