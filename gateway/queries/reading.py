@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.queries.reading_words import EN, ZH
-from gateway.queries.words import Language
+from gateway.queries.words import Language, term
 
 _TABLES: Mapping[Language, Mapping[str, str]] = {"en": EN, "zh": ZH}
 _SPAN = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
@@ -19,13 +19,13 @@ _MOST_DATES = 3
 
 def reading(rule: Mapping[str, Any], language: Language) -> str:
     """A rule as sentences. Raises KeyError, TypeError, ValueError where it is none of the policy language."""
-    voice = _Voice(_TABLES[language])
+    voice = _Voice(language)
     return voice.say("stop").join(sentence for sentence in _sentences(rule, voice) if sentence)
 
 
 class _Voice:
-    def __init__(self, table: Mapping[str, str]) -> None:
-        self._table = table
+    def __init__(self, language: Language) -> None:
+        self._language, self._table = language, _TABLES[language]
 
     def say(self, key: str, **given: object) -> str:
         return self._table[key].format(**given)
@@ -35,7 +35,8 @@ class _Voice:
         return key in self._table
 
     def term(self, sort: str, word: str) -> str:
-        return self._table.get(f"{sort}:{word}", str(word).replace("_", " "))
+        own = self._table.get(f"{sort}:{word}")
+        return own if own is not None else term(self._language, sort, str(word)).replace("_", " ")
 
     def listed(self, sort: str, words: Sequence[str]) -> str:
         return self.say("and").join(self.term(sort, word) for word in words)

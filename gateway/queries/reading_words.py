@@ -1,4 +1,5 @@
-"""The words in which a rule is read out, in every language of the house. `{…}` are filled in by `reading`."""
+"""The words in which a rule is read out, in every language of the house. `{…}` are filled in by `reading`, which takes
+what stands in `words` already (channels, states, purposes, roles, notices, days) from there."""
 
 from collections.abc import Mapping
 
@@ -105,8 +106,7 @@ ZH: Mapping[str, str] = {
     "key:household": "住户", "key:creditor": "债权人", "key:collector": "催收机构",
     "within:rolling": "任意连续{span}", "within:days": "连续 {n} 个自然日（含当日）",
     "within:day": "同一自然日", "within:week": "同一周（{start}起算）", "within:month": "同一自然月",
-    "channel:sms": "短信", "channel:email": "邮件", "channel:push": "推送", "channel:call": "电话",
-    "channel:letter": "信函", "channel:visit": "上门", "channel:messenger": "即时通讯", "channel:rvm": "静默语音留言",
+"channel:rvm": "静默语音留言",
     "channel:*": "任何方式",
     "event:sent": "{channel}已发送", "event:delivered": "{channel}已送达", "event:unanswered": "{channel}无人接听",
     "event:voicemail": "{channel}转入语音信箱", "event:answered": "{channel}已接听",
@@ -137,17 +137,8 @@ ZH: Mapping[str, str] = {
     "state:agreed_date": "约定日期",
     "account:contact_is": "联系对象", "account:regulated_by": "监管方", "account:line": "线路", "account:city": "城市",
     "channel:voice_msg": "语音消息", "channel:fax": "传真",
-    "purpose:collection": "催收", "purpose:servicing": "账户服务", "purpose:legal": "法律通知",
-    "purpose:transactional": "交易通知", "role:creditor": "债权人", "role:agency": "受托催收机构",
-    "role:buyer": "债权受让方",
-    "day:mon": "周一", "day:tue": "周二", "day:wed": "周三", "day:thu": "周四", "day:fri": "周五", "day:sat": "周六",
-    "day:sun": "周日", "day:holiday": "节假日", "days": "{first}至{last}",
-    "notice:opt_out": "退订方式", "notice:sender": "债权人名称", "notice:contact": "联系电话",
-    "notice:debt_collector": "催收机构身份声明",
-    "state:opted_out": "已退订", "state:cease": "要求停止联系", "state:attorney": "已委托律师",
-    "state:bankruptcy": "破产程序", "state:deceased": "已故", "state:dispute": "债务争议",
-    "state:moratorium": "暂缓追收",
-    "state:paid": "已结清", "state:hardship": "经济困难", "state:complaint": "投诉处理中",
+"day:holiday": "节假日", "days": "{first}至{last}",
+"state:hardship": "经济困难", "state:complaint": "投诉处理中",
     "state:third_person": "第三人", "state:inconvenient_times": "不便联系的时间", "state:work_address": "工作地址",
     "state:channel_refused": "拒绝该渠道", "state:notice_not_received": "未收到通知",
     "account:days_overdue": "逾期天数",
