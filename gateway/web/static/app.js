@@ -13,6 +13,7 @@ import * as overview from "./overview.js";
 import * as person from "./person.js";
 import * as policy from "./policy.js";
 import * as texts from "./texts.js";
+import { has } from "./roles.js";
 import { begin, choose, chooseZone, language, languages, t, zone } from "./words.js";
 
 const SCREENS = { ...overview.screens, ...ops.screens, ...machine.screens, ...backlog.screens, ...policy.screens, ...person.screens, ...texts.screens, ...law.screens, ...house.screens };
@@ -35,7 +36,7 @@ function place() {
   return { screen: screen || "overview", names, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
-const may = (screen) => SCREENS[screen].roles.some((role) => me.roles.includes(role));
+const may = (screen) => has(me, SCREENS[screen].roles);
 
 const titleOf = (where) => SCREENS[where.screen].title?.(where) ?? t(`screen.${where.screen}`);
 

@@ -4,9 +4,9 @@ import { get } from "./api.js";
 import { bars } from "./charts.js";
 import { card, facts, field, h, link, table } from "./dom.js";
 import { search } from "./ops.js";
+import { READERS } from "./roles.js";
 import { number, t, term, when } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
 
 async function lanes() {
   const seen = await get("/v1/lanes"), waiting = seen.lanes.reduce((sum, one) => sum + one.entries, 0);

@@ -32,11 +32,11 @@ const MOODS = {
   good: "good", warn: "warn", bad: "bad",
 };
 
-export const mood = (word) => MOODS[word] ?? (word === "waiting" ? "calm" : "plain");
+export const mood = (word) => MOODS[word] ?? "plain";
 
 /** A state as people see it: a glyph and a word, so never by colour alone. */
 export function state(word) {
-  return h("span", { class: `state ${MOODS[word] ?? "plain"}` },
+  return h("span", { class: `state ${mood(word)}` },
     h("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[word] ?? "•"), term("state", word));
 }
 
@@ -78,6 +78,9 @@ export function field(name, label, attributes = {}, options = null) {
       : h("input", { id, name, ...attributes });
   return h("div", { class: attributes.rows ? "field wide" : "field" }, h("label", { for: id }, label), control);
 }
+
+/** The field in which somebody says why. */
+export const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
 /** A form: `act(values, form)` gets what was filled in; what goes wrong is told above the fields and read out. */
 export function form(fields, submit, act, { kind = "" } = {}) {

@@ -1,12 +1,11 @@
 // The house itself: what its people did, who they are, and the keys of its systems.
 
 import { at, get, post, remove } from "./api.js";
-import { ask, card, field, form, h, link, table, time } from "./dom.js";
+import { ask, card, field, form, h, link, reason, table, time } from "./dom.js";
 import { actColumns } from "./ops.js";
 import { t, term } from "./words.js";
 
 const ROLES = ["producer", "ops", "compliance", "auditor", "admin"];
-const reason = () => field("reason", t("reason"), { required: true, minlength: 3, maxlength: 500 });
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 const roles = (listed) => listed.map((role) => term("role", role)).join(", ");
 

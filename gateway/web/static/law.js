@@ -1,13 +1,12 @@
 // What compliance officers look at beside the law itself: who said stop, what people wrote, and the evidence.
 
 import { at, get, post } from "./api.js";
-import { ask, card, facts, field, form, h, link, table, time } from "./dom.js";
+import { ask, card, facts, field, form, h, link, reason, table, time } from "./dom.js";
 import { personLink } from "./ops.js";
 import { mayStop, stopPerson } from "./person.js";
+import { has, REVEALS, SEES } from "./roles.js";
 import { number, t, term } from "./words.js";
 
-const SEES = ["ops", "compliance", "auditor"];
-const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
 async function states({ query }) {
   const seen = await get("/v1/states", { state: query.state, cursor: query.cursor });
@@ -27,7 +26,7 @@ async function states({ query }) {
 async function replies({ me, query, again }) {
   const every = query.all === "true";
   const seen = await get("/v1/replies", { cursor: query.cursor, waiting: every ? null : "true" });
-  const reads = me.roles.some((role) => ["compliance", "auditor"].includes(role)), settles = me.roles.some((role) => ["ops", "compliance"].includes(role));
+  const reads = has(me, REVEALS), settles = has(me, ["ops", "compliance"]);
   const settle = (row) => ask(t("reply.settle"), t("reply.settle.effect"), [reason(t("reply.done"))], t("reply.settle"),
     async (given) => { await post(`/v1/replies/${row.seq}/settled`, given); again(); });
   const tab = (all, text) => h("a", { href: all ? "#/replies?all=true" : "#/replies", "aria-current": all === every ? "page" : null }, text);

@@ -3,16 +3,15 @@
 import { get } from "./api.js";
 import { card, count, facts, h, link, state, table, time } from "./dom.js";
 import { jobLink, scope, search } from "./ops.js";
+import { has, READERS, SEES } from "./roles.js";
 import { ago, number, percent, t, term } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
-const SEES = ["ops", "compliance", "auditor"];
 const HANDED = ["delivered", "sent", "presumed_sent", "undelivered", "in_doubt"];
 const TROUBLED = ["taken_back", "undelivered", "in_doubt", "presumed_sent"];
 const STANDING = ["sent", "delivered", "undelivered", "in_doubt", "presumed_sent"]; // words of a send that are those of its job too
 
 async function providers({ me, query }) {
-  const days = Number(query.days ?? 1), sees = me.roles.some((role) => SEES.includes(role));
+  const days = Number(query.days ?? 1), sees = has(me, SEES);
   const [rows, switched] = await Promise.all([get("/v1/providers", { days }), get("/v1/switches")]);
   const pauses = (row) => switched.filter((one) => concerns(one, row));
   return [

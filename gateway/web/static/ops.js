@@ -1,17 +1,15 @@
 // What operators look at beside the overview, the providers and the backlog: messages and why, what needs a person, the levers.
 
 import { at, get, order, post } from "./api.js";
-import { ask, card, count, facts, field, form, h, link, mood, state, table, time } from "./dom.js";
+import { ask, card, count, facts, field, form, h, link, mood, reason, state, table, time } from "./dom.js";
+import { has, ORDERS, READERS, REVEALS, SEES } from "./roles.js";
 import { ago, language, number, t, term, terms, when } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
-const SEES = ["ops", "compliance", "auditor"];
 export const jobLink = (row) => row.id
   ? link(`#/job/${at(row.tenant, row.recipient_id, row.id)}`, row.id)
   : h("span", { class: "faint" }, t("erased"));
 export const personLink = (tenant, name) => name ? link(`#/person/${at(tenant, name)}`, name) : h("span", { class: "faint" }, t("erased"));
 export const search = (query) => `#/messages?${new URLSearchParams(query)}`;
-const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
 export const actColumns = () => [
   { head: t("when"), cell: (row) => time(row.at) }, { head: t("who"), cell: (row) => row.who },
@@ -76,8 +74,8 @@ async function job({ names, me, again }) {
     facts([[t("state"), state(now.state)], [t("person"), personLink(tenant, recipient)], [t("tenant"), tenant],
       [t("account"), now.account], [t("accepted"), time(now.accepted_at)], [t("held_until"), time(now.until)]]),
     h("div", { class: "buttons" },
-      me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? h("button", { type: "button", onclick: () => reveal(names) }, t("reveal")) : null,
-      me.roles.some((role) => ["ops", "producer", "compliance"].includes(role)) && !now.final
+      has(me, REVEALS) ? h("button", { type: "button", onclick: () => reveal(names) }, t("reveal")) : null,
+      has(me, ORDERS) && !now.final
         ? h("button", { type: "button", onclick: () => ask(t("cancel_job"), t("cancel_job.effect", { job: names[2] }), [], t("cancel_job"),
           async () => { await order("cancel", me.id, { tenant, recipient_id: recipient, job_id: names[2] }); setTimeout(again, 1500); }) }, t("cancel_job"))
         : null),

@@ -4,10 +4,9 @@ import { get } from "./api.js";
 import { columns, parts } from "./charts.js";
 import { card, count, h, link, state, table, time } from "./dom.js";
 import { actColumns, search } from "./ops.js";
+import { has, READERS, SEES } from "./roles.js";
 import { number, percent, t, term } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
-const SEES = ["ops", "compliance", "auditor"];
 const SORTS = {
   went: ["delivered", "sent"], unsure: ["in_doubt", "presumed_sent"], open: ["queued", "waiting", "sending"],
   kept: ["suppressed", "expired", "cancelled", "rejected"], lost: ["failed", "undelivered"],
@@ -16,7 +15,7 @@ const MOOD = { went: "good", unsure: "warn", open: "plain", kept: "calm", lost: 
 
 async function overview({ me, query }) {
   const days = Number(query.days ?? 1);
-  const sees = me.roles.some((role) => SEES.includes(role));
+  const sees = has(me, SEES);
   const [seen, letters, proposals, acts] = await Promise.all([
     get("/v1/overview", { days }), sees ? get("/v1/dead-letters", { limit: 1 }) : null,
     get("/v1/policies/proposals", { state: "open" }), get("/v1/acts", { limit: 10 }),

@@ -3,14 +3,14 @@
 import { at, get, order } from "./api.js";
 import { ask, card, facts, field, h, link, mood, state, table, time } from "./dom.js";
 import { jobColumns, jobLink } from "./ops.js";
+import { has, ORDERS, REVEALS, SEES } from "./roles.js";
 import { number, t, tag, term, when } from "./words.js";
 
-const SEES = ["ops", "compliance", "auditor"];
 const REASONS = ["opted_out", "dispute", "attorney", "deceased", "bankruptcy"];
 const DAYS = 28, DAY_MS = 86_400_000;
 const GLYPHS = { sms: "✉", email: "@", push: "◉", call: "☏" };
 
-export const mayStop = (me) => me.roles.some((role) => ["ops", "compliance", "producer"].includes(role));
+export const mayStop = (me) => has(me, ORDERS);
 
 /** Asks why a person is to be left alone, and orders it. */
 export function stopPerson(me, tenant, name, done) {
@@ -31,7 +31,7 @@ async function person({ names, me, again }) {
     h("div", { class: "buttons" },
       mayStop(me) ? h("button", { type: "button", onclick: stop }, t("stop")) : null,
       h("button", { type: "button", onclick: () => window.print() }, t("print")),
-      me.roles.some((role) => ["compliance", "auditor"].includes(role)) ? link(`#/evidence?${new URLSearchParams({ tenant, recipient_id: name })}`, t("screen.evidence")) : null),
+      has(me, REVEALS) ? link(`#/evidence?${new URLSearchParams({ tenant, recipient_id: name })}`, t("screen.evidence")) : null),
     outlook?.limits.length ? limits(outlook) : null,
     card(t("calendar"), month(seen.contacts, outlook?.zones[0])),
     card(t("screen.states"), table(t("screen.states"), [

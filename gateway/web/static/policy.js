@@ -2,13 +2,12 @@
 
 import { at, get, post } from "./api.js";
 import { compared, difference } from "./difference.js";
-import { ask, card, facts, field, form, h, link, shown, table, time } from "./dom.js";
+import { ask, card, facts, field, form, h, link, reason, shown, table, time } from "./dom.js";
 import { jobLink } from "./ops.js";
+import { READERS } from "./roles.js";
 import { ago, language, number, t, term, when } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
 const TYPING_MS = 500;
-const reason = (label = t("reason")) => field("reason", label, { required: true, minlength: 3, maxlength: 500 });
 
 async function policies({ names, me }) {
   const packs = await get("/v1/policies");

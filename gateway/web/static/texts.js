@@ -2,9 +2,9 @@
 
 import { get, post } from "./api.js";
 import { card, facts, fault, field, h, link, table } from "./dom.js";
+import { READERS } from "./roles.js";
 import { number, t, term } from "./words.js";
 
-const READERS = ["ops", "compliance", "auditor", "admin"];
 const TYPING_MS = 300, LONG = 40;
 const CAPACITY = { "GSM-7": [160, 153], "UCS-2": [70, 67] };
 const PRICE = "price-per-segment";
