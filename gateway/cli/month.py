@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,7 @@ from msgspec import Struct
 from gateway.app import Plant
 from gateway.bookkeeping.keeper import Books, take_in
 from gateway.cli.debtors import Event
+from gateway.cli.practice import practised
 from gateway.domain.clock import MINUTE, SECOND, Instant
 from gateway.ledger.anchors import Anchors
 from gateway.store import journal
@@ -40,14 +41,6 @@ class MovedClock:
     def move(self, at: Instant) -> None:
         """To a later moment; an earlier one changes nothing."""
         self._at, self._since = max(at, self.now()), time.monotonic()
-
-
-@runtime_checkable
-class Reporter(Protocol):
-    """A provider that tells how many of its receipts are still to come, as the sandbox does."""
-
-    @property
-    def unreported(self) -> int: ...
 
 
 async def play(
@@ -109,7 +102,7 @@ class _Player(Struct, frozen=True):
     async def rest(self) -> None:
         """Until nothing is due, in hand, or still to be reported; then the ledger has it."""
         store = self.plant.store
-        providers: list[Any] = [desk.provider for desk in self.plant.desks]
+        providers = [provider for _, _, provider in practised(self.plant.desks)]
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 moved, _, _ = await store.due(self.clock.now(), AT_ONCE)
@@ -117,7 +110,7 @@ class _Player(Struct, frozen=True):
                 for stream in store.keys.inbound:
                     pipe.xlen(stream)
                 lengths = await pipe.execute()
-                waiting = sum(one.unreported for one in providers if isinstance(one, Reporter))
+                waiting = sum(provider.unreported for provider in providers)
                 if not moved and not any(lengths) and not waiting:
                     break
                 await asyncio.sleep(LOOK_S)

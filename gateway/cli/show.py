@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 import redis.asyncio as redis
@@ -17,6 +17,7 @@ from gateway import app
 from gateway.cli import demo_report
 from gateway.cli.books import Account, Books, next_receipts, open_receipts
 from gateway.cli.portfolio import TENANT, Portfolio, deal
+from gateway.cli.practice import practised
 from gateway.domain.clock import Clock
 from gateway.pipeline.metrics import Metrics
 from gateway.store.deadletters import DeadLetters
@@ -39,14 +40,6 @@ class Stage(Struct, frozen=True):
     work: asyncio.Task[None]
     store: redis.Redis
     keys: Keys
-
-
-@runtime_checkable
-class Keeper(Protocol):
-    """A provider that keeps what it was given, as the sandbox does."""
-
-    @property
-    def messages(self) -> Collection[Message]: ...
 
 
 async def show(stage: Stage, console: Console) -> int:
@@ -163,7 +156,5 @@ def _messages(stage: Stage) -> list[Message]:
 
 
 def _kept(stage: Stage) -> Iterator[tuple[str, Collection[Message]]]:
-    for desk in stage.plant.desks:
-        provider: object = desk.provider
-        if isinstance(provider, Keeper):
-            yield desk.channel, [message for message in provider.messages if message.tenant == TENANT]
+    for _, channel, provider in practised(stage.plant.desks):
+        yield channel, [message for message in provider.messages if message.tenant == TENANT]

@@ -2,12 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Collection
-from typing import Protocol, runtime_checkable
 
-from channels.contract import Channel, InDoubt, Message, Outcome, Reply, Unavailable
+from channels.contract import InDoubt, Outcome, Reply, Unavailable
 from gateway.app import Plant
 from gateway.cli.debtors import PLACES, SEED, Debtor, debtor, debtors, reminder
+from gateway.cli.practice import practised
 from gateway.domain.clock import DAY, HOUR, Clock
 from gateway.domain.walltime import wall
 
@@ -20,16 +19,6 @@ LOST: Outcome = InDoubt("timeout", "the answer never came")
 FRESH = 6_000
 """number of the first debtor who was not there during the month"""
 SAID = ("STOP", "I lost my job last month. Can we talk about it?")
-
-
-@runtime_checkable
-class Practice(Protocol):
-    """A provider that an outage can be practised with, as the sandbox."""
-
-    drill: Outcome | None
-
-    @property
-    def messages(self) -> Collection[Message]: ...
 
 
 class Traffic:
@@ -65,17 +54,13 @@ class Traffic:
 
     async def _brown_outs(self) -> None:
         """One provider of two fails for a minute: the other takes over, and what had left already is in doubt."""
-        sandboxes = [desk.provider for desk in self._plant.desks if desk.name == FAULTY]
+        faulty = [provider for name, _, provider in practised(self._plant.desks) if name == FAULTY]
         await asyncio.sleep(FIRST_BROWN_OUT_S)
         while True:
-            for provider in sandboxes:
-                if isinstance(provider, Practice):
-                    provider.drill = LOST
-                    await asyncio.sleep(EVERY_S)
-                    provider.drill = DOWN
-                    await asyncio.sleep(BROWN_OUT_S)
-                    provider.drill = None
-            await asyncio.sleep(CALM_S)
+            for answer, seconds in ((LOST, EVERY_S), (DOWN, BROWN_OUT_S), (None, CALM_S)):
+                for provider in faulty:
+                    provider.drill = answer
+                await asyncio.sleep(seconds)
 
     async def _replies(self) -> None:
         """Two people write back: one says STOP, one says something that only people understand."""
@@ -88,18 +73,13 @@ class Traffic:
 
     async def _written_to(self, number: int) -> str:
         """The telephone of somebody who was sent a text message lately."""
-        found: list[str] = []
-        while len(found) <= number:
-            for channel, message in self._messages():
-                if channel == "sms" and isinstance(message.to, str) and message.to not in found:
-                    found.append(message.to)
+        while True:
+            found = [
+                message.to
+                for _, channel, provider in practised(self._plant.desks)
+                for message in provider.messages
+                if channel == "sms" and isinstance(message.to, str)
+            ]
+            if len(set(found)) > number:
+                return list(dict.fromkeys(found))[number]
             await asyncio.sleep(EVERY_S)
-        return found[number]
-
-    def _messages(self) -> list[tuple[Channel, Message]]:
-        return [
-            (desk.channel, message)
-            for desk in self._plant.desks
-            if isinstance(desk.provider, Practice)
-            for message in desk.provider.messages
-        ]

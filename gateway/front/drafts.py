@@ -14,7 +14,6 @@ from gateway.policy.pack import Pack, parse_pack, run_examples
 from gateway.queries.reading import reading
 from gateway.queries.words import LANGUAGES
 from gateway.web.api.drafts import Drafted, NewDraft, RuleRead
-from gateway.web.api.principal import Principal
 
 
 class HouseDrafts:
@@ -23,7 +22,7 @@ class HouseDrafts:
     def __init__(self, law: HousePolicies) -> None:
         self._law = law
 
-    async def look(self, _who: Principal, draft: NewDraft) -> Drafted:
+    async def look(self, draft: NewDraft) -> Drafted:
         own = {pack.code: pack for pack in await self._law.in_force()}.get(draft.code)
         return await asyncio.to_thread(look, draft, own.text if own else None)
 
